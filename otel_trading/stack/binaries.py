@@ -32,6 +32,7 @@ class Recipe:
             version the configuration is tested with.
         on_path: names under which distributions install it.
         version_arguments: how it is asked for its version.
+
     """
 
     directory: str

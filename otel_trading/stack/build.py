@@ -33,6 +33,7 @@ def build(components: Iterable[str], *, cache_root: Path | None = None, progress
 
     Raises:
         BuildError: Go is missing or too old, a download fails or does not match its checksum, or the compiler fails.
+
     """
     cache_root = cache_root or cache_directory()
     progress = progress or NoProgress()
@@ -51,6 +52,7 @@ def find_go(recipes: Sequence[Recipe]) -> str:
 
     Raises:
         BuildError: it is not; the message says which version, and what else would do.
+
     """
     needed = max(_go_version_of(recipe) for recipe in recipes)
     names = ", ".join(recipe.on_path[-1] for recipe in recipes)

@@ -78,6 +78,7 @@ class Component:
         ready: the port and path that answer 200 once it is ready.
         link: the port and path a person opens, and what is there.
         grace_seconds: how long it may take to end by itself.
+
     """
 
     name: str
@@ -208,6 +209,7 @@ def component_named(name: str) -> Component:
 
     Raises:
         StackError: there is none; the message lists those that exist.
+
     """
     if name not in COMPONENTS:
         raise StackError(f"there is no component {name!r}; there are {', '.join(COMPONENTS)}")

@@ -15,6 +15,7 @@ def files_root() -> Path:
 
     Raises:
         StackError: neither the package nor its surroundings have them.
+
     """
     for root in (PACKAGED, CHECKOUT):
         if (root / "collector" / "agent.yaml").is_file():

@@ -9,7 +9,7 @@ import signal
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from otel_trading.extras import require
 from otel_trading.stack.binaries import cache_directory
@@ -68,6 +68,7 @@ class Stack:
 
             with Stack(ports=Ports.free(), data_dir=tmp_path) as stack:
                 send_to(stack.urls["otlp_http"])
+
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Stack:
         chosen = ports or (self._recorded_ports() if self.is_running() else None) or Ports.from_environment()
         self.site = Site(ports=chosen, data=self.data_dir, retention_hours=hours)
 
-    def __enter__(self) -> Stack:
+    def __enter__(self) -> Self:
         """Start everything."""
         self.up()
         return self
@@ -113,6 +114,7 @@ class Stack:
             BuildError: a binary is missing and cannot be built.
             PortTakenError: somebody else listens on one of the ports.
             StartError: a component ended, or did not become ready in time.
+
         """
         wanted = [component_named(name) for name in COMPONENTS if name in set(components)]
         build(
@@ -152,6 +154,7 @@ class Stack:
 
         Args:
             volumes: also delete what the backends have stored.
+
         """
         for name in reversed(COMPONENTS):
             self.stop(name)
@@ -226,7 +229,7 @@ class Stack:
         while not self._is_ready(component):
             waited = time.monotonic() - began
             if not self._alive(component.name) or waited > READY_SECONDS:
-                what = "is not ready after %.0f s" % waited if self._alive(component.name) else "ended"
+                what = f"is not ready after {waited:.0f} s" if self._alive(component.name) else "ended"
                 log = self.log_file(component.name)
                 raise StartError(f"{component.name} {what}. The end of {log}:\n{tail(log)}")
             time.sleep(READY_POLL_SECONDS)

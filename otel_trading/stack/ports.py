@@ -67,6 +67,7 @@ class Ports:
 
         Raises:
             StackError: a variable holds something that is not a port.
+
         """
         environ = os.environ if environ is None else environ
         chosen: dict[str, int] = {}
@@ -100,6 +101,7 @@ def check_free(ports: Ports, names: Iterable[str]) -> None:
 
     Raises:
         PortTakenError: somebody does; the message names all of them at once.
+
     """
     taken = []
     for name in names:
@@ -118,7 +120,7 @@ def listener_of(port: int) -> str | None:
         return None
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(os.readlink(descriptor) in inodes for descriptor in (process / "fd").iterdir()):
+            if any(str(descriptor.readlink()) in inodes for descriptor in (process / "fd").iterdir()):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
     return None
 

@@ -88,6 +88,7 @@ def start_detached(command: Sequence[str], *, environment: Mapping[str, str], lo
 
     Raises:
         StartError: the program cannot be executed, or ended at once.
+
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
@@ -127,6 +128,6 @@ def _start_and_program(pid: int) -> tuple[int, str] | None:
         after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         if after_name[0] in "ZX":
             return None
-        return int(after_name[19]), os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+        return int(after_name[19]), str(Path(f"/proc/{pid}/exe").readlink()).removesuffix(" (deleted)")
     except OSError:
         return None
