@@ -1,0 +1,237 @@
+"""The one call: ``configure()``."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from otel_trading.settings import Problem, Resolved, report, resolve
+from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
+from otel_trading.settings.standard import repaired_environment, timeout_hints, unusable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    from otel_trading.ops.server import OpsServer
+    from otel_trading.pipeline import Pipeline
+    from otel_trading.telemetry import Status, Telemetry
+
+_lock = threading.RLock()
+_current: Telemetry | None = None
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of ``configure()``: every option of the table, and the file to read."""
+
+    config_file: str | Path
+    profile: Profile
+    service_name: str
+    service_version: str
+    resource_attributes: Headers
+    trade_execution: bool
+    database: str
+    disabled: bool
+    engine: Literal["sdk"]
+    traces_enabled: bool
+    metrics_enabled: bool
+    logs_enabled: bool
+    instrument: Exporters | str
+    traces_exporter: Exporters | str
+    metrics_exporter: Exporters | str
+    logs_exporter: Exporters | str
+    endpoint: str
+    traces_endpoint: str
+    metrics_endpoint: str
+    logs_endpoint: str
+    protocol: Protocol
+    traces_protocol: Protocol
+    metrics_protocol: Protocol
+    logs_protocol: Protocol
+    headers: Headers
+    traces_headers: Headers
+    metrics_headers: Headers
+    logs_headers: Headers
+    compression: Compression
+    traces_compression: Compression
+    metrics_compression: Compression
+    logs_compression: Compression
+    timeout: float
+    traces_timeout: float
+    metrics_timeout: float
+    logs_timeout: float
+    span_queue_size: int
+    span_batch_size: int
+    span_delay: float
+    log_queue_size: int
+    log_batch_size: int
+    log_delay: float
+    metric_interval: float
+    histogram_aggregation: Literal["base2_exponential_bucket_histogram", "explicit_bucket_histogram"]
+    temporality: Literal["cumulative", "delta", "lowmemory"]
+    traces_sampler: str
+    traces_sampler_arg: str
+    propagators: Exporters | str
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    shutdown_timeout: float
+    ops_enabled: bool
+    ops_host: str
+    ops_port: int
+    ops_token: str
+    banner: bool
+
+
+def configure(**options: Unpack[Options]) -> Telemetry:
+    """Set up metrics, traces and logs, and return the handle to them.
+
+    Every option may also come from ``OTEL_TRADING_<NAME>``, from the standard ``OTEL_*`` variables, from a TOML, YAML
+    or JSON file (``config_file``, ``OTEL_TRADING_CONFIG`` or ``otel-trading.toml`` in the working folder) and from the
+    profile; ``otel-trading config show`` lists them all and says where each value comes from.
+
+    Never raises into the bot and does not wait for the network: what cannot be used is reported in one line each and
+    its default holds. Called again with the same options it returns the same handle; with others it reconfigures,
+    and delivers what is pending under the old ones.
+
+    >>> telemetry = configure(service_name="basis-bot", traces_exporter="none", metrics_exporter="none",
+    ...                       logs_exporter="none", ops_port=0, banner=False)
+    >>> telemetry.meter.create_counter("bot.frames").add(1)
+    >>> telemetry.shutdown()
+    True
+    """
+    with _lock:
+        resolved = resolve(options)
+        if _current is not None and _current.running and _same(_current.resolved, resolved):
+            return _current
+        repaired = unusable(os.environ)
+        in_environment = [p for p in resolved.problems if isinstance(p, Problem) and p.source == "environment"]
+        report(*resolved.problems, *repaired, *timeout_hints(os.environ))
+        with repaired_environment([*repaired, *in_environment]):
+            telemetry = _configured(resolved, [str(problem) for problem in (*resolved.problems, *repaired)])
+        if resolved.settings.banner and "pytest" not in sys.modules:
+            print(_banner(telemetry), file=sys.stderr)  # noqa: T201 - the one line that says where telemetry goes
+        return telemetry
+
+
+def _same(before: Resolved, now: Resolved) -> bool:
+    return before.settings == now.settings
+
+
+def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
+    """Build everything, hand it to the handle, and make it global at the first time."""
+    global _current  # noqa: PLW0603 - OpenTelemetry's providers are global, and so is what feeds them
+    from otel_trading import __version__
+    from otel_trading.instrument.registry import instrument
+    from otel_trading.logs.bridge import Bridge
+    from otel_trading.logs.switch import SwitchLoggerProvider
+    from otel_trading.metrics.switch import SwitchMeterProvider
+    from otel_trading.pipeline import build_pipeline
+    from otel_trading.resource import build_resource
+    from otel_trading.telemetry import Telemetry
+    from otel_trading.tracing.switch import SwitchTracerProvider
+
+    settings = resolved.settings
+    on = not settings.disabled
+    pipeline = build_pipeline(resolved, build_resource(settings, __version__))
+    first = _current is None
+    if _current is None:
+        _current = Telemetry(
+            SwitchMeterProvider(pipeline.meter_provider, pipeline.ledgers["metrics"]),
+            SwitchTracerProvider(pipeline.tracer_provider, pipeline.ledgers["traces"]),
+            SwitchLoggerProvider(pipeline.logger_provider),
+        )
+    telemetry = _current
+    ops, ops_problems = _ops(telemetry, resolved)
+    bridge = Bridge(settings.log_level, telemetry.logger_provider) if on and settings.logs_enabled else None
+    providers = {"tracer_provider": telemetry.tracer_provider, "meter_provider": telemetry.meter_provider}
+    if not first:
+        telemetry.replace(pipeline)
+    undo, instrument_problems = instrument(settings.instrument, **providers) if on else ([], [])
+    late: list[Problem | str] = [*pipeline.problems, *ops_problems, *instrument_problems]
+    report(*late)
+    telemetry.start(resolved, pipeline, ops, bridge, undo, problems + [str(problem) for problem in late])
+    if bridge is not None:
+        bridge.attach()
+    if first:
+        _make_global(telemetry, settings.propagators)
+    return telemetry
+
+
+def _ops(telemetry: Telemetry, resolved: Resolved) -> tuple[OpsServer | None, list[Problem | str]]:
+    """The running server when its address and token stay, else a new one."""
+    from otel_trading.ops.server import OpsServer, is_loopback
+
+    settings = resolved.settings
+    running: OpsServer | None = getattr(telemetry, "ops", None)
+    wanted = (settings.ops_host, settings.ops_port, settings.ops_token)
+    if running is not None:
+        before = telemetry.settings
+        if settings.ops_enabled and wanted == (before.ops_host, before.ops_port, before.ops_token):
+            return running, []
+        running.close()
+    if settings.disabled or not settings.ops_enabled:
+        return None, []
+    if not is_loopback(settings.ops_host) and settings.ops_token is None:
+        return None, [
+            f"ops_host={settings.ops_host} is not loopback and ops_token is not set: "
+            "/metrics is not served; set OTEL_TRADING_OPS_TOKEN"
+        ]
+    try:
+        return OpsServer(telemetry, *wanted), []
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return None, [
+            f"ops_port={settings.ops_port} on {settings.ops_host} cannot be used ({reason}): /metrics is not served; "
+            "set OTEL_TRADING_OPS_PORT to a free port, or to 0 for any"
+        ]
+
+
+def _make_global(telemetry: Telemetry, propagators: tuple[str, ...]) -> None:
+    from opentelemetry import _logs, metrics, trace
+
+    telemetry.observe_itself()
+    metrics.set_meter_provider(telemetry.meter_provider)
+    trace.set_tracer_provider(telemetry.tracer_provider)
+    _logs.set_logger_provider(telemetry.logger_provider)
+    _set_propagators(propagators)
+    atexit.register(telemetry.shutdown)
+    os.register_at_fork(after_in_child=telemetry.restart_in_child)
+
+
+def _set_propagators(names: tuple[str, ...]) -> None:
+    from importlib.metadata import entry_points
+
+    from opentelemetry.propagate import set_global_textmap
+    from opentelemetry.propagators.composite import CompositePropagator
+
+    found = [entry.load()() for name in names for entry in entry_points(group="opentelemetry_propagator", name=name)]
+    set_global_textmap(CompositePropagator(found))
+
+
+def _banner(telemetry: Telemetry) -> str:
+    from otel_trading import __version__
+
+    status = telemetry.status()
+    where = "off" if telemetry.settings.disabled else _where(status, telemetry.settings.protocol)
+    ops = status.ops_url or "no ops server"
+    return " · ".join([f"otel-trading {__version__}", status.service, status.profile, where, ops])
+
+
+def _where(status: Status, protocol: Protocol) -> str:
+    name = "OTLP/gRPC" if protocol == "grpc" else "OTLP"
+    unreachable = {_base(url) for url in status.unreachable}
+    places = dict.fromkeys(_base(url) for targets in status.targets.values() for url in targets)
+    return (
+        ", ".join(
+            f"{name} {url} ({'not reachable' if url in unreachable else 'reachable'})" if "://" in url else url
+            for url in places
+        )
+        or "exported nowhere"
+    )
+
+
+def _base(url: str) -> str:
+    """A URL without the path of the signal."""
+    return url.partition("/v1/")[0]

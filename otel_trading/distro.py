@@ -1,0 +1,41 @@
+"""``opentelemetry-instrument python bot.py``: the distro and the configurator behind its entry points."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
+from opentelemetry.sdk._configuration import _BaseConfigurator
+
+from otel_trading.settings import report
+from otel_trading.settings.standard import repaired_environment, unusable
+
+_OURS = frozenset({"aiohttp-client", "logging"})
+"""Instrumentations that ``configure()`` sets up itself, with rules of its own."""
+
+
+class Distro(BaseDistro):  # type: ignore[misc]
+    """Loads every other instrumentation as the standard distro does."""
+
+    def _configure(self, **kwargs: Any) -> None:
+        """Leave the configuration to the configurator."""
+
+    def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the contract's types
+        """Load one instrumentation unless ``configure()`` has it; one that fails costs itself."""
+        if entry_point.name in _OURS:
+            return
+        try:
+            with repaired_environment(unusable(os.environ)):
+                super().load_instrumentor(entry_point, **kwargs)
+        except Exception as error:  # noqa: BLE001 - an instrumentation that fails must not stop the others
+            report(f"{entry_point.name} is not instrumented: {type(error).__name__}: {error}")
+
+
+class Configurator(_BaseConfigurator):
+    """Calls ``configure()`` before the bot starts."""
+
+    def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002 - the contract's signature
+        from otel_trading.configure import configure
+
+        configure()

@@ -1,0 +1,144 @@
+"""What became of one export, read from the receiver's answer rather than from the exporter's word for it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from otel_trading.settings import report
+
+Item = TypeVar("Item", contravariant=True)
+
+PROBE_TIMEOUT = 0.3
+"""Longest time, in seconds, to see whether a receiver accepts connections."""
+
+
+class Outcome(Enum):
+    """Delivered, worth another try, or refused for good."""
+
+    SENT = "sent"
+    RETRY = "retry"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The outcome of one export, how many of its items the receiver rejected, and why."""
+
+    outcome: Outcome
+    rejected: int = 0
+    reason: str | None = None
+
+
+class Receiver:
+    """What is known of one receiver: it complains once when it is gone, for all signals that go there."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._lock = threading.RLock()
+        self._gone = False
+
+    def gone(self, reason: str) -> None:
+        """Say that nothing can be delivered, if that is news."""
+        with self._lock:
+            news, self._gone = not self._gone, True
+        if news:
+            report(f"nothing can be delivered to {self.target} ({reason}); what is sent there is kept and sent again")
+
+    def back(self) -> None:
+        """Say that deliveries arrive again, if that is news."""
+        with self._lock:
+            news, self._gone = self._gone, False
+        if news:
+            report(f"deliveries to {self.target} arrive again")
+
+
+class Sender(Protocol[Item]):
+    """Hands a batch to a receiver; never raises, gives up when closed."""
+
+    target: str
+    receiver: Receiver
+
+    def send(self, batch: Sequence[Item]) -> Delivery:
+        """Deliver the batch, or say why not."""
+
+    def reachable(self) -> bool:
+        """Whether the receiver accepts connections."""
+
+    def close(self) -> None:
+        """Release connections and end a delivery that is under way."""
+
+
+def accepts_connections(url: str, timeout: float = PROBE_TIMEOUT) -> bool:
+    """Whether something listens at the URL's host and port.
+
+    >>> accepts_connections("http://127.0.0.1:1")
+    False
+    """
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout).close()
+    except (OSError, UnicodeError):
+        return False
+    return True
+
+
+def probe(urls: Mapping[str, str], timeout: float = PROBE_TIMEOUT) -> set[str]:
+    """The keys whose URL accepts connections, asked side by side; bounded also where a name cannot be resolved.
+
+    >>> probe({"nobody": "http://127.0.0.1:1"})
+    set()
+    """
+    answering: set[str] = set()
+
+    def ask(key: str, url: str) -> None:
+        if accepts_connections(url, timeout):
+            answering.add(key)
+
+    threads = [threading.Thread(target=ask, args=item, name="otel-probe", daemon=True) for item in urls.items()]
+    deadline = time.monotonic() + timeout
+    with contextlib.suppress(RuntimeError):  # no threads while the interpreter shuts down
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+    return set(answering)
+
+
+def partial_success(kind: str, body: bytes) -> tuple[int, str]:
+    """How many items an OTLP answer rejects, and its message; ``kind`` is traces, metrics or logs."""
+    from google.protobuf.message import DecodeError
+
+    response = _response_class(kind)()
+    try:
+        response.ParseFromString(body)
+    except DecodeError:
+        return 0, ""
+    partial = response.partial_success
+    rejected = getattr(partial, _REJECTED[kind])
+    return rejected, partial.error_message
+
+
+_REJECTED = {"traces": "rejected_spans", "metrics": "rejected_data_points", "logs": "rejected_log_records"}
+
+
+def _response_class(kind: str) -> Any:  # noqa: ANN401 - protobuf classes carry no types
+    if kind == "traces":
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+        return ExportTraceServiceResponse
+    if kind == "metrics":
+        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+
+        return ExportMetricsServiceResponse
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+    return ExportLogsServiceResponse

@@ -1,0 +1,52 @@
+"""Senders over any other exporter: the console's, or one that a package brings by entry point."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from otel_trading.export.delivery import Delivery, Outcome, Receiver
+from otel_trading.export.destination import Signal
+
+Item = TypeVar("Item")
+
+GROUPS: dict[Signal, str] = {
+    "traces": "opentelemetry_traces_exporter",
+    "metrics": "opentelemetry_metrics_exporter",
+    "logs": "opentelemetry_logs_exporter",
+}
+
+
+class PluginSender(Generic[Item]):
+    """Delivers through an exporter of opentelemetry-sdk's interface; what it raises is a refusal."""
+
+    def __init__(self, name: str, exporter: Any) -> None:  # noqa: ANN401 - exporters share no base class
+        self.target = name
+        self.receiver = Receiver(name)
+        self.exporter = exporter
+
+    def send(self, batch: Sequence[Item]) -> Delivery:
+        """Hand the batch to the exporter and take its word."""
+        if self.exporter.export(batch).name == "SUCCESS":
+            return Delivery(Outcome.SENT)
+        return Delivery(Outcome.REFUSED, reason=f"exporter {self.target} failed")
+
+    def reachable(self) -> bool:
+        """Unknown, so taken as yes."""
+        return True
+
+    def close(self) -> None:
+        """Shut the exporter down."""
+        with contextlib.suppress(Exception):
+            self.exporter.shutdown()
+
+
+def load(signal: Signal, name: str) -> Any:  # noqa: ANN401 - a class found by name
+    """The exporter class an installed package offers under a name; ``LookupError`` names those there are."""
+    found = entry_points(group=GROUPS[signal])
+    for entry in found:
+        if entry.name == name:
+            return entry.load()
+    raise LookupError(", ".join(sorted({entry.name for entry in found} | {"otlp", "none"})))

@@ -1,0 +1,23 @@
+"""The ``LoggerProvider`` of the ``sdk`` engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+
+from otel_trading.export.queue import BatchQueue
+from otel_trading.logs.processor import QueueLogProcessor
+from otel_trading.settings.plugins import configurator
+
+
+def build_logger_provider(resource: Resource, queues: Sequence[BatchQueue[ReadableLogRecord]]) -> LoggerProvider:
+    """The provider with one processor a queue; without a queue records go nowhere."""
+    provider = LoggerProvider(
+        resource=resource, shutdown_on_exit=False, _logger_configurator=configurator("logger", os.environ)
+    )
+    for queue in queues:
+        provider.add_log_record_processor(QueueLogProcessor(queue))
+    return provider

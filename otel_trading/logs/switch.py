@@ -1,0 +1,61 @@
+"""A ``LoggerProvider`` that stays while what stands behind it is exchanged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry import _logs as api
+from opentelemetry.util.types import AnyValue
+
+
+class SwitchLoggerProvider(api.LoggerProvider):
+    """Hands out loggers that survive ``use``."""
+
+    def __init__(self, real: api.LoggerProvider) -> None:
+        self._lock = threading.RLock()
+        self._real = real
+        self._loggers: dict[tuple[Any, ...], SwitchLogger] = {}
+
+    def get_logger(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Mapping[str, AnyValue] | None = None,
+    ) -> api.Logger:
+        """A logger by name, version, schema and attributes; the same one for the same scope."""
+        key = (name, version, schema_url, repr(attributes))
+        with self._lock:
+            if key not in self._loggers:
+                self._loggers[key] = SwitchLogger((name, version, schema_url, attributes), self._real)
+            return self._loggers[key]
+
+    def use(self, real: api.LoggerProvider) -> None:
+        """Put another provider behind every logger handed out so far."""
+        with self._lock:
+            self._real = real
+            for logger in self._loggers.values():
+                logger.switch(real)
+
+
+class SwitchLogger(api.Logger):
+    """Emits on the logger in use."""
+
+    def __init__(self, scope: tuple[Any, ...], provider: api.LoggerProvider) -> None:
+        super().__init__(*scope)
+        self._scope = scope
+        self.switch(provider)
+
+    def switch(self, provider: api.LoggerProvider) -> None:
+        """Take the logger of another provider."""
+        self._real = provider.get_logger(*self._scope)
+
+    def emit(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - two signatures, handed on
+        """See ``opentelemetry._logs.Logger``."""
+        self._real.emit(*args, **kwargs)
+
+    def enabled(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401
+        """See ``opentelemetry._logs.Logger``."""
+        return self._real.enabled(*args, **kwargs)

@@ -1,0 +1,212 @@
+"""A ``MeterProvider`` that stays while what stands behind it is exchanged.
+
+OpenTelemetry's global provider can be set only once, and libraries keep the instruments they created. These
+stand-ins are what they keep; ``use`` creates the real instruments anew on another provider. Their calls never
+raise: a value that is no number is counted as ``invalid_value``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from opentelemetry import metrics as api
+from opentelemetry.context import Context
+from opentelemetry.metrics import CallbackT
+from opentelemetry.util.types import Attributes
+
+from otel_trading.export.ledger import Ledger
+from otel_trading.metrics import guard
+from otel_trading.settings import report
+
+_Real = TypeVar("_Real", bound=api.Instrument)
+
+
+class SwitchMeterProvider(api.MeterProvider):
+    """Hands out meters that survive ``use``."""
+
+    def __init__(self, real: api.MeterProvider, ledger: Ledger) -> None:
+        self._lock = threading.RLock()
+        self._real = real
+        self._ledger = ledger
+        self._meters: dict[tuple[Any, ...], SwitchMeter] = {}
+
+    def get_meter(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes | None = None,
+    ) -> api.Meter:
+        """A meter by name, version, schema and attributes; the same one for the same scope."""
+        key = (name, version, schema_url, tuple(sorted((attributes or {}).items())))
+        with self._lock:
+            if key not in self._meters:
+                real = self._real.get_meter(name, version, schema_url, attributes)
+                self._meters[key] = SwitchMeter(name, version, schema_url, attributes, real, self._ledger)
+            return self._meters[key]
+
+    def use(self, real: api.MeterProvider, ledger: Ledger) -> None:
+        """Put another provider behind every meter and instrument handed out so far."""
+        with self._lock:
+            self._real, self._ledger = real, ledger
+            for meter in self._meters.values():
+                meter.switch(real, ledger)
+
+
+class _Instrument(Generic[_Real]):
+    """One stand-in: how to create the real instrument, and the one in use."""
+
+    def __init__(self, create: Callable[[api.Meter], _Real], meter: api.Meter, ledger: Ledger, name: str) -> None:
+        self.name = name
+        self._create = create
+        self.switch(meter, ledger)
+
+    def switch(self, meter: api.Meter, ledger: Ledger) -> None:
+        self._ledger = ledger
+        try:
+            self._real = self._create(meter)
+        except Exception as error:  # noqa: BLE001 - a bad name costs this instrument, not the bot
+            report(f"instrument {self.name!r} records nothing: {error}")
+            self._real = self._create(api.NoOpMeter("otel_trading"))
+
+    def _report(self, call: Callable[..., None], amount: object, attributes: object, context: Context | None) -> None:
+        value = guard.number(amount)
+        if value is None:
+            self._ledger.dropped("invalid_value")
+            self._ledger.emitted()
+            return
+        try:
+            call(value, guard.attributes(attributes), context)
+        except Exception:  # noqa: BLE001 - a measurement never raises into the bot
+            self._ledger.dropped("invalid_attributes")
+            self._ledger.emitted()
+
+
+class _Counter(_Instrument[api.Counter], api.Counter):
+    def add(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
+        self._report(self._real.add, amount, attributes, context)
+
+
+class _UpDownCounter(_Instrument[api.UpDownCounter], api.UpDownCounter):
+    def add(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
+        self._report(self._real.add, amount, attributes, context)
+
+
+class _Histogram(_Instrument[api.Histogram], api.Histogram):
+    def record(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
+        self._report(self._real.record, amount, attributes, context)
+
+
+class _Gauge(_Instrument[api._Gauge], api._Gauge):  # noqa: SLF001 - the API has no public name for it yet
+    def set(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
+        self._report(self._real.set, amount, attributes, context)
+
+
+class _ObservableCounter(_Instrument[api.ObservableCounter], api.ObservableCounter):
+    """Its callbacks are the bot's; only the registration is renewed."""
+
+
+class _ObservableUpDownCounter(_Instrument[api.ObservableUpDownCounter], api.ObservableUpDownCounter):
+    """Its callbacks are the bot's; only the registration is renewed."""
+
+
+class _ObservableGauge(_Instrument[api.ObservableGauge], api.ObservableGauge):
+    """Its callbacks are the bot's; only the registration is renewed."""
+
+
+class SwitchMeter(api.Meter):
+    """Creates stand-ins and keeps them, so that they can be switched."""
+
+    def __init__(
+        self,
+        name: str,
+        version: str | None,
+        schema_url: str | None,
+        attributes: Attributes | None,
+        real: api.Meter,
+        ledger: Ledger,
+    ) -> None:
+        super().__init__(name, version, schema_url)
+        self._scope = (name, version, schema_url, attributes)
+        self._meter = real
+        self._ledger = ledger
+        self._lock = threading.RLock()
+        self._instruments: dict[tuple[type, str, str, str], Any] = {}
+
+    def switch(self, provider: api.MeterProvider, ledger: Ledger) -> None:
+        """Create every instrument anew on another provider."""
+        with self._lock:
+            self._meter, self._ledger = provider.get_meter(*self._scope), ledger
+            for instrument in self._instruments.values():
+                instrument.switch(self._meter, ledger)
+
+    def _stand_in(self, kind: type, create: Callable[[api.Meter], Any], name: str, unit: str, text: str) -> Any:  # noqa: ANN401 - of the kind asked for
+        """The stand-in of this kind, name, unit and description; asking twice gives the same one."""
+        key = (kind, str(name).lower(), unit, text)
+        with self._lock:
+            if key not in self._instruments:
+                self._instruments[key] = kind(create, self._meter, self._ledger, name)
+            return self._instruments[key]
+
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
+        """See ``opentelemetry.metrics.Meter``."""
+        return self._stand_in(_Counter, lambda m: m.create_counter(name, unit, description), name, unit, description)  # type: ignore[no-any-return]
+
+    def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> api.UpDownCounter:
+        """See ``opentelemetry.metrics.Meter``."""
+        return self._stand_in(  # type: ignore[no-any-return]
+            _UpDownCounter, lambda m: m.create_up_down_counter(name, unit, description), name, unit, description
+        )
+
+    def create_histogram(
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
+        *,
+        explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
+    ) -> api.Histogram:
+        """See ``opentelemetry.metrics.Meter``."""
+
+        def create(meter: api.Meter) -> api.Histogram:
+            return meter.create_histogram(
+                name, unit, description, explicit_bucket_boundaries_advisory=explicit_bucket_boundaries_advisory
+            )
+
+        return self._stand_in(_Histogram, create, name, unit, description)  # type: ignore[no-any-return]
+
+    def create_gauge(self, name: str, unit: str = "", description: str = "") -> api._Gauge:  # noqa: SLF001
+        """See ``opentelemetry.metrics.Meter``."""
+        return self._stand_in(_Gauge, lambda m: m.create_gauge(name, unit, description), name, unit, description)  # type: ignore[no-any-return]
+
+    def create_observable_counter(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> api.ObservableCounter:
+        """See ``opentelemetry.metrics.Meter``."""
+        return self._observable(  # type: ignore[no-any-return]
+            _ObservableCounter, lambda m: m.create_observable_counter(name, callbacks, unit, description), name
+        )
+
+    def create_observable_up_down_counter(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> api.ObservableUpDownCounter:
+        """See ``opentelemetry.metrics.Meter``."""
+        return self._observable(  # type: ignore[no-any-return]
+            _ObservableUpDownCounter,
+            lambda m: m.create_observable_up_down_counter(name, callbacks, unit, description),
+            name,
+        )
+
+    def create_observable_gauge(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> api.ObservableGauge:
+        """See ``opentelemetry.metrics.Meter``."""
+        return self._observable(  # type: ignore[no-any-return]
+            _ObservableGauge, lambda m: m.create_observable_gauge(name, callbacks, unit, description), name
+        )
+
+    def _observable(self, kind: type, create: Callable[[api.Meter], Any], name: str) -> Any:  # noqa: ANN401
+        """Every registration counts: two with the same name have callbacks of their own."""
+        return self._stand_in(kind, create, name, "", f"{len(self._instruments)}")

@@ -1,0 +1,63 @@
+"""Who reports: the resource that every metric, span and log record carries."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+    from otel_trading.settings import Settings
+
+
+def build_resource(settings: Settings, version: str) -> Resource:
+    """The resource of this process; a forked child gets an instance id of its own from the SDK."""
+    from opentelemetry.sdk.resources import Resource
+
+    attributes: dict[str, str | int] = {
+        "host.name": platform.node(),
+        "process.pid": os.getpid(),
+        **settings.resource_attributes,
+        "service.name": service_name(settings),
+        "deployment.environment.name": settings.profile,
+        "telemetry.distro.name": "otel-trading",
+        "telemetry.distro.version": version,
+        "trading.execution.mode": "live" if settings.trade_execution else "paper",
+    }
+    attributes.setdefault("service.instance.id", str(uuid.uuid4()))
+    if settings.service_version:
+        attributes["service.version"] = settings.service_version
+    return Resource.create(attributes)
+
+
+def service_name(settings: Settings) -> str:
+    """The name that was set, else the one in the resource attributes, else the script's."""
+    return settings.service_name or settings.resource_attributes.get("service.name") or script_name(sys.orig_argv)
+
+
+def script_name(command: Sequence[str]) -> str:
+    """The bot's name by its command line: the script's or the module's.
+
+    >>> script_name(["python", "-u", "bots/my_bot.py", "--live"]), script_name(["python", "-m", "bots.maker"])
+    ('my_bot', 'bots.maker')
+    >>> script_name(["python"])
+    'python'
+    """
+    arguments = iter(command[1:])
+    for argument in arguments:
+        if argument == "-m":
+            return next(arguments, "python")
+        if argument in {"-c", "-"}:
+            break
+        if argument in {"-W", "-X", "--check-hash-based-pycs"}:
+            next(arguments, None)
+        elif not argument.startswith("-"):
+            name = Path(argument).stem
+            return Path(argument).parent.name if name == "__main__" else name
+    return "python"

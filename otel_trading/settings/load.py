@@ -1,0 +1,103 @@
+"""Resolving the options: every value with its origin, every problem with its message, never an exception."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from otel_trading.settings import sources
+from otel_trading.settings.options import Settings, metadata, shown
+from otel_trading.settings.problems import Problem
+from otel_trading.settings.sources import Layer, Value
+
+_RANKS = ("argument", "environment", "file", "profile", "default")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The settings, where each came from, and what could not be used."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    problems: tuple[Problem | str, ...]
+    file: Path | None
+
+    def rank(self, option: str) -> int:
+        """How strong the origin of an option is: 0 for an argument, 4 for the default."""
+        return _RANKS.index(self.origins[option].split(" ", 1)[0])
+
+
+def resolve(
+    given: Mapping[str, object] | None = None,
+    *,
+    variables: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Resolved:
+    """Resolve all options from arguments, environment, file, profile and defaults, in this order.
+
+    A value that cannot be used is reported and the next source's value is taken.
+
+    >>> resolved = resolve({"ops_port": 9100}, variables={"OTEL_SERVICE_NAME": "basis-bot"})
+    >>> resolved.settings.ops_port, resolved.settings.service_name, resolved.origins["service_name"]
+    (9100, 'basis-bot', 'environment OTEL_SERVICE_NAME')
+    """
+    variables = os.environ if variables is None else variables
+    given = dict(given or {})
+    path = sources.find_file(given.pop("config_file", None), variables, folder or Path.cwd())
+    layers = [sources.arguments(given), sources.environment(variables), sources.file(path)]
+    problems: list[Problem | str] = [problem for layer in layers for problem in layer.problems]
+    _, rejected = _validated([Layer({k: v for k, v in layer.values.items() if k == "profile"}) for layer in layers])
+    chosen = _merged([_without(layer, rejected) for layer in layers]).get("profile")
+    name = str(chosen.raw).strip().lower() if chosen else Settings.model_fields["profile"].default
+    layers.append(sources.profile(name))
+    settings, rejected = _validated(layers)
+    merged = _merged([_without(layer, rejected) for layer in layers])
+    origins = {option: merged[option].origin if option in merged else "default" for option in Settings.model_fields}
+    problems += [_problem(option, value, settings) for option, value in rejected]
+    return Resolved(settings, origins, tuple(_completed(problem, settings) for problem in problems), path)
+
+
+def _merged(layers: list[Layer]) -> dict[str, Value]:
+    merged: dict[str, Value] = {}
+    for layer in reversed(layers):
+        merged |= layer.values
+    return merged
+
+
+def _without(layer: Layer, rejected: list[tuple[str, Value]]) -> Layer:
+    bad = {id(value) for _, value in rejected}
+    return Layer({option: value for option, value in layer.values.items() if id(value) not in bad})
+
+
+def _validated(layers: list[Layer]) -> tuple[Settings, list[tuple[str, Value]]]:
+    """The settings of the layers and the values that had to be left out, until what remains is valid."""
+    rejected: list[tuple[str, Value]] = []
+    while True:
+        merged = _merged([_without(layer, rejected) for layer in layers])
+        try:
+            return Settings.model_validate({option: value.raw for option, value in merged.items()}), rejected
+        except ValidationError as error:
+            bad = dict.fromkeys(str(detail["loc"][0]) for detail in error.errors())
+            rejected += [(option, merged[option]) for option in bad]
+
+
+def _problem(option: str, value: Value, settings: Settings) -> Problem:
+    raw = "****" if metadata(option)["secret"] else value.raw
+    used = shown(option, getattr(settings, option))
+    origin = value.origin.split(" ", 1)[0] if value.origin.startswith("environment") else value.origin
+    return Problem(value.setting, raw, metadata(option)["allowed"], used, origin)
+
+
+def _completed(problem: Problem | str, settings: Settings) -> Problem | str:
+    """Name the value that is used for a variable that could not even be parsed."""
+    if isinstance(problem, str) or problem.used != "the default":
+        return problem
+    for option in Settings.model_fields:
+        if any(variable == problem.setting for variable, _ in sources.env_names(option)):
+            used = shown(option, getattr(settings, option))
+            return Problem(problem.setting, problem.value, problem.allowed, used, problem.source)
+    return problem

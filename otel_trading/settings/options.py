@@ -1,0 +1,314 @@
+"""The one table of options: name, type, default, documentation and the environment variables that set it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from otel_trading.settings import parse
+
+Profile = Literal["development", "staging", "production"]
+Exporters = tuple[str, ...]
+Parser = Callable[[str], object]
+EnvNames = tuple[str | tuple[str, Parser], ...]
+
+_NAME = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+_URL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(parse.collector_url)]
+_MS = parse.seconds_from_milliseconds
+
+
+def _option(
+    default: object,
+    documentation: str,
+    *,
+    allowed: str,
+    env: EnvNames = (),
+    secret: bool = False,
+    **constraints: Any,  # noqa: ANN401 - handed to pydantic as it is
+) -> Any:  # noqa: ANN401 - the field's annotation says the type
+    """One row of the table; ``env`` names standard variables, with a parser where their unit or form differs."""
+    extra: Any = {"allowed": allowed, "env": env, "secret": secret}
+    return Field(default, description=documentation, json_schema_extra=extra, repr=not secret, **constraints)
+
+
+def _per_signal(kind: str, parser: Parser | None = None) -> dict[str, EnvNames]:
+    names = {signal: f"OTEL_EXPORTER_OTLP_{signal.upper()}_{kind}" for signal in ("traces", "metrics", "logs")}
+    return {signal: ((name, parser) if parser else name,) for signal, name in names.items()}
+
+
+_ENDPOINT, _PROTOCOL, _HEADERS = _per_signal("ENDPOINT"), _per_signal("PROTOCOL"), _per_signal("HEADERS")
+_TIMEOUT, _COMPRESSION = _per_signal("TIMEOUT", _MS), _per_signal("COMPRESSION")
+
+_EXPORTERS = "a comma separated list of exporters (otlp, console, none, or the name of an installed one)"
+_A_URL = "an http or https URL with a port up to 65535, such as http://127.0.0.1:4318"
+_ANY_TEXT = "text"
+_SWITCH = "true or false"
+_PORT = "a port from 0 (any free one) to 65535"
+_SECONDS = "a number above 0 (seconds; the OTEL_ variable counts milliseconds)"
+_COUNT = "a whole number above 0"
+_PAIRS = "key=value pairs, comma separated"
+_PROTOCOLS = "http/protobuf or grpc"
+_COMPRESSIONS = "gzip, deflate (http/protobuf only) or none"
+_LEVEL = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
+
+Protocol = Literal["http/protobuf", "grpc"]
+Compression = Literal["gzip", "deflate", "none"]
+Headers = dict[str, str]
+_Port = Annotated[int, Field(ge=0, le=65_535)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Count = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Every option of the kit, resolved: argument before environment before file before profile and default.
+
+    Each option is also read from ``OTEL_TRADING_<NAME>``; the standard ``OTEL_*`` variable comes second.
+    Times are seconds.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    # Who the bot is
+    profile: Profile = _option(
+        "production",
+        "Which defaults apply; also the resource attribute deployment.environment.name.",
+        allowed="development, staging or production",
+    )
+    service_name: _NAME | None = _option(
+        None, "The bot's name; the script's name when not given.", allowed=_ANY_TEXT, env=("OTEL_SERVICE_NAME",)
+    )
+    service_version: _NAME | None = _option(None, "The bot's version.", allowed=_ANY_TEXT)
+    resource_attributes: Headers = _option(
+        {},
+        "Further resource attributes.",
+        allowed=_PAIRS,
+        env=("OTEL_RESOURCE_ATTRIBUTES",),
+    )
+    trade_execution: bool = _option(
+        True,
+        "Whether orders are real; the bot reads it, and trading.execution.mode (live or paper) says it.",
+        allowed=_SWITCH,
+    )
+    database: str = _option(
+        "sqlite:///otel-trading.db",
+        "URL of the bot's trade database; the bot reads it.",
+        allowed="a database URL such as postgresql://host/name",
+        secret=True,
+    )
+
+    # What is on
+    disabled: bool = _option(
+        False,
+        "Turns all telemetry off; the API stays and does nothing.",
+        allowed=_SWITCH,
+        env=("OTEL_SDK_DISABLED",),
+    )
+    engine: Literal["sdk"] = _option("sdk", "What stands behind the OpenTelemetry API.", allowed="sdk")
+    traces_enabled: bool = _option(True, "Traces on or off.", allowed=_SWITCH)
+    metrics_enabled: bool = _option(True, "Metrics on or off.", allowed=_SWITCH)
+    logs_enabled: bool = _option(True, "Logs on or off.", allowed=_SWITCH)
+    instrument: Exporters = _option(
+        ("auto",),
+        "Libraries to instrument: auto takes all that are installed, none takes nothing.",
+        allowed="a comma separated list of auto, none, aiohttp-client",
+    )
+
+    # Where it goes
+    traces_exporter: Exporters = _option(
+        ("otlp",), "Exporters of traces.", allowed=_EXPORTERS, env=("OTEL_TRACES_EXPORTER",)
+    )
+    metrics_exporter: Exporters = _option(
+        ("otlp",), "Exporters of metrics.", allowed=_EXPORTERS, env=("OTEL_METRICS_EXPORTER",)
+    )
+    logs_exporter: Exporters = _option(("otlp",), "Exporters of logs.", allowed=_EXPORTERS, env=("OTEL_LOGS_EXPORTER",))
+    endpoint: _URL = _option(
+        "http://127.0.0.1:4318",
+        "The Collector; with grpc the port is 4317 when none is given.",
+        allowed=_A_URL,
+        env=("OTEL_EXPORTER_OTLP_ENDPOINT",),
+    )
+    traces_endpoint: _URL | None = _option(None, "Full URL for traces alone.", allowed=_A_URL, env=_ENDPOINT["traces"])
+    metrics_endpoint: _URL | None = _option(
+        None, "Full URL for metrics alone.", allowed=_A_URL, env=_ENDPOINT["metrics"]
+    )
+    logs_endpoint: _URL | None = _option(None, "Full URL for logs alone.", allowed=_A_URL, env=_ENDPOINT["logs"])
+    protocol: Protocol = _option(
+        "http/protobuf", "OTLP over HTTP or gRPC.", allowed=_PROTOCOLS, env=("OTEL_EXPORTER_OTLP_PROTOCOL",)
+    )
+    traces_protocol: Protocol | None = _option(None, "For traces alone.", allowed=_PROTOCOLS, env=_PROTOCOL["traces"])
+    metrics_protocol: Protocol | None = _option(
+        None, "For metrics alone.", allowed=_PROTOCOLS, env=_PROTOCOL["metrics"]
+    )
+    logs_protocol: Protocol | None = _option(None, "For logs alone.", allowed=_PROTOCOLS, env=_PROTOCOL["logs"])
+    headers: Headers = _option(
+        {}, "Headers of every export.", allowed=_PAIRS, env=("OTEL_EXPORTER_OTLP_HEADERS",), secret=True
+    )
+    traces_headers: Headers | None = _option(
+        None, "For traces alone.", allowed=_PAIRS, env=_HEADERS["traces"], secret=True
+    )
+    metrics_headers: Headers | None = _option(
+        None, "For metrics alone.", allowed=_PAIRS, env=_HEADERS["metrics"], secret=True
+    )
+    logs_headers: Headers | None = _option(None, "For logs alone.", allowed=_PAIRS, env=_HEADERS["logs"], secret=True)
+    compression: Compression = _option(
+        "gzip", "Compression of exports.", allowed=_COMPRESSIONS, env=("OTEL_EXPORTER_OTLP_COMPRESSION",)
+    )
+    traces_compression: Compression | None = _option(
+        None, "For traces alone.", allowed=_COMPRESSIONS, env=_COMPRESSION["traces"]
+    )
+    metrics_compression: Compression | None = _option(
+        None, "For metrics alone.", allowed=_COMPRESSIONS, env=_COMPRESSION["metrics"]
+    )
+    logs_compression: Compression | None = _option(
+        None, "For logs alone.", allowed=_COMPRESSIONS, env=_COMPRESSION["logs"]
+    )
+    timeout: _Positive = _option(
+        10.0, "Longest time of one export.", allowed=_SECONDS, env=(("OTEL_EXPORTER_OTLP_TIMEOUT", _MS),)
+    )
+    traces_timeout: _Positive | None = _option(None, "For traces alone.", allowed=_SECONDS, env=_TIMEOUT["traces"])
+    metrics_timeout: _Positive | None = _option(None, "For metrics alone.", allowed=_SECONDS, env=_TIMEOUT["metrics"])
+    logs_timeout: _Positive | None = _option(None, "For logs alone.", allowed=_SECONDS, env=_TIMEOUT["logs"])
+
+    # How it goes
+    span_queue_size: _Count = _option(
+        16_384, "Spans that may wait for the Collector.", allowed=_COUNT, env=("OTEL_BSP_MAX_QUEUE_SIZE",)
+    )
+    span_batch_size: _Count = _option(
+        512, "Spans in one export.", allowed=_COUNT, env=("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",)
+    )
+    span_delay: _Positive = _option(
+        1.0, "Longest wait of a span before its export.", allowed=_SECONDS, env=(("OTEL_BSP_SCHEDULE_DELAY", _MS),)
+    )
+    log_queue_size: _Count = _option(
+        16_384, "Log records that may wait.", allowed=_COUNT, env=("OTEL_BLRP_MAX_QUEUE_SIZE",)
+    )
+    log_batch_size: _Count = _option(
+        512, "Log records in one export.", allowed=_COUNT, env=("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",)
+    )
+    log_delay: _Positive = _option(
+        1.0, "Longest wait of a log record.", allowed=_SECONDS, env=(("OTEL_BLRP_SCHEDULE_DELAY", _MS),)
+    )
+    metric_interval: _Positive = _option(
+        10.0, "Time between two exports of metrics.", allowed=_SECONDS, env=(("OTEL_METRIC_EXPORT_INTERVAL", _MS),)
+    )
+    histogram_aggregation: Literal["base2_exponential_bucket_histogram", "explicit_bucket_histogram"] = _option(
+        "base2_exponential_bucket_histogram",
+        "Histograms over OTLP; /metrics always has explicit buckets.",
+        allowed="base2_exponential_bucket_histogram or explicit_bucket_histogram",
+        env=("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",),
+    )
+    temporality: Literal["cumulative", "delta", "lowmemory"] = _option(
+        "cumulative",
+        "Temporality of metrics over OTLP.",
+        allowed="cumulative, delta or lowmemory",
+        env=("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",),
+    )
+    traces_sampler: str = _option(
+        "parentbased_always_on",
+        "Head sampler of traces.",
+        allowed="always_on, always_off, traceidratio, their parentbased_ forms, or the name of an installed sampler",
+        env=("OTEL_TRACES_SAMPLER",),
+    )
+    traces_sampler_arg: str | None = _option(
+        None,
+        "The sampler's argument.",
+        allowed="a ratio from 0 to 1 for traceidratio",
+        env=("OTEL_TRACES_SAMPLER_ARG",),
+    )
+    propagators: Exporters = _option(
+        ("tracecontext", "baggage"),
+        "How trace context travels to other services.",
+        allowed="a comma separated list of installed propagators (tracecontext, baggage, none)",
+        env=("OTEL_PROPAGATORS",),
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = _option(
+        "INFO", "Lowest level of log records that are exported.", allowed=_LEVEL
+    )
+    shutdown_timeout: _Positive = _option(
+        5.0, "Longest time shutdown may take at exit.", allowed="a number above 0 (seconds)"
+    )
+
+    # How it is looked at
+    ops_enabled: bool = _option(True, "The ops server (/metrics, /status) on or off.", allowed=_SWITCH)
+    ops_host: _NAME = _option("127.0.0.1", "Address of the ops server.", allowed="an address of this host")
+    ops_port: _Port = _option(8080, "Port of the ops server.", allowed=_PORT)
+    ops_token: _NAME | None = _option(
+        None, "Bearer token of the ops server; required when it is not on loopback.", allowed=_ANY_TEXT, secret=True
+    )
+    banner: bool = _option(True, "Whether configure() prints its one line.", allowed=_SWITCH)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed in: ``sources`` reads environment and files and knows where each value is from."""
+        return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _lists_may_be_text(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic's ValidationInfo
+        if isinstance(value, str) and cls.model_fields[info.field_name or ""].annotation == Exporters:
+            return parse.names(value)
+        return value
+
+    @field_validator("log_level", "profile", "protocol", "compression", "temporality", mode="before")
+    @classmethod
+    def _choices_ignore_case(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic's ValidationInfo
+        if not isinstance(value, str):
+            return value
+        return value.strip().upper() if info.field_name == "log_level" else value.strip().lower()
+
+
+PROFILES: dict[str, dict[str, object]] = {
+    "development": {
+        "log_level": "DEBUG",
+        "metrics_enabled": False,
+        "trade_execution": False,
+        "database": "sqlite:///dev.db",
+    },
+    "staging": {
+        "log_level": "INFO",
+        "metrics_enabled": True,
+        "trade_execution": False,
+        "database": "postgresql://staging_db",
+    },
+    "production": {
+        "log_level": "INFO",
+        "metrics_enabled": True,
+        "trade_execution": True,
+        "database": "postgresql://prod_db",
+    },
+}
+"""What each profile sets unless something above it does."""
+
+
+def metadata(name: str) -> dict[str, Any]:
+    """The ``allowed``, ``env`` and ``secret`` entries of an option's row.
+
+    >>> metadata("ops_port")["allowed"]
+    'a port from 0 (any free one) to 65535'
+    """
+    extra = Settings.model_fields[name].json_schema_extra
+    if not isinstance(extra, dict):
+        raise TypeError(name)
+    return dict(extra)
+
+
+def shown(name: str, value: object) -> str:
+    """A value as people may see it: secrets are hidden.
+
+    >>> shown("ops_token", "s3cret"), shown("ops_port", 8080)
+    ('****', '8080')
+    """
+    if metadata(name)["secret"] and value:
+        return "****"
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,87 @@
+"""From the text of an environment variable to the value of an option."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def text(value: str) -> str:
+    """The text itself, without the blanks around it."""
+    return value.strip()
+
+
+def number(value: str) -> float:
+    """A finite number.
+
+    >>> number(" 2.5 ")
+    2.5
+    """
+    parsed = float(value)
+    if not abs(parsed) < float("inf"):
+        raise ValueError(value)
+    return parsed
+
+
+def seconds_from_milliseconds(value: str) -> float:
+    """Seconds from the milliseconds of the OpenTelemetry specification.
+
+    >>> seconds_from_milliseconds("250")
+    0.25
+    """
+    return number(value) / 1_000
+
+
+def names(value: str) -> tuple[str, ...]:
+    """A comma separated list.
+
+    >>> names("otlp, console")
+    ('otlp', 'console')
+    """
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def pairs(value: str) -> dict[str, str]:
+    """Comma separated ``key=value`` pairs, percent-decoded, as in ``OTEL_EXPORTER_OTLP_HEADERS``.
+
+    >>> pairs("api-key=a%2Cb, team=arb")
+    {'api-key': 'a,b', 'team': 'arb'}
+    """
+    found = {}
+    for part in names(value):
+        key, separator, content = part.partition("=")
+        if not separator or not key.strip():
+            raise ValueError(part)
+        found[unquote(key.strip())] = unquote(content.strip())
+    return found
+
+
+def boolean(value: str) -> bool:
+    """``true`` or ``false`` in the usual spellings.
+
+    >>> boolean("on"), boolean("FALSE")
+    (True, False)
+    """
+    word = value.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError(value)
+
+
+def collector_url(value: str) -> str:
+    """A URL a Collector may have; a gRPC endpoint may leave the scheme out.
+
+    >>> collector_url("http://127.0.0.1:4318")
+    'http://127.0.0.1:4318'
+    >>> collector_url("collector:4317")
+    'http://collector:4317'
+    """
+    url = value if "://" in value else f"http://{value}"
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in value or parts.port == 0:
+        raise ValueError(value)
+    return url
