@@ -162,8 +162,8 @@ COMPONENTS = {
             arguments=_loki,
             listens=("loki", "loki_grpc"),
             ready=("loki", "/ready"),
-            link=("loki", "/loki/api/v1/labels"),
-            offers="logs (API)",
+            link=("loki", ""),
+            offers="logs, API only",
             grace_seconds=30.0,
         ),
         Component(
@@ -189,7 +189,7 @@ COMPONENTS = {
             listens=("otlp_grpc", "otlp_http", "collector_health", "collector_metrics"),
             ready=("collector_health", "/"),
             link=("otlp_http", ""),
-            offers="OTLP in (HTTP; gRPC beside it)",
+            offers="OTLP over HTTP",
         ),
         Component(
             name="grafana",

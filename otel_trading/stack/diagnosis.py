@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from otel_trading.stack.canary import Canary
     from otel_trading.stack.endpoint import Endpoint
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 UNREACHABLE_PATIENCE_SECONDS = 3.0
 START_STACK = "start it with `otel-trading stack up`"
 
