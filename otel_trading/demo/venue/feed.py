@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 
@@ -95,7 +95,7 @@ class Feed:
             symbol, _, channel = str(name).partition("@")
             stream = channel.partition("@")[0]
             if symbol == self._symbol and stream in STREAMS:
-                sockets = self._subscribers[cast("Stream", stream)]
+                sockets = self._subscribers[stream]
                 (sockets.add if method == "SUBSCRIBE" else sockets.discard)(socket)
         self._changed.set()
         return {"result": None, "id": request_id}

@@ -80,11 +80,11 @@ class GeneratedMarket(MarketSource):
 
     def snapshots(self) -> Mapping[VenueName, str]:
         """Return the depth answers the frames continue."""
-        return {name: side.snapshot() for name, side in self._sides(random.Random(self._seed)).items()}
+        return {name: side.snapshot() for name, side in self._sides(self._random()).items()}
 
     def frames(self, event_ms: Callable[[int], int]) -> Iterator[Frame]:
         """Yield frames for ever; event times are a few milliseconds before the frame's own."""
-        rng = random.Random(self._seed)
+        rng = self._random()
         sides = self._sides(rng)
         prices = _Prices(self._model, rng)
         step = 0
@@ -101,6 +101,9 @@ class GeneratedMarket(MarketSource):
             frames.sort(key=_time)
             yield from frames
             step += 1
+
+    def _random(self) -> random.Random:
+        return random.Random(self._seed)  # noqa: S311 - a paper market keeps no secret
 
     def _sides(self, rng: random.Random) -> dict[VenueName, _Side]:
         model = self._model

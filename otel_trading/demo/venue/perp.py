@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from otel_trading.demo.venue import wire
+from otel_trading.demo.venue import perp_wire as wire
 from otel_trading.demo.venue.account import PerpAccount
+from otel_trading.demo.venue.decimals import number, plain
 from otel_trading.demo.venue.latency import Latency
-from otel_trading.demo.venue.orders import Reject, Report
+from otel_trading.demo.venue.orders import ExecutionType, Reject, Report
+from otel_trading.demo.venue.requests import Parameters, check_symbol, integer, order_reference
 from otel_trading.demo.venue.rules import SYMBOL
-from otel_trading.demo.venue.server import Json, Parameters, Venue, check_symbol, order_reference
+from otel_trading.demo.venue.server import Json, Venue
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -51,7 +53,7 @@ class PerpVenue(Venue[PerpAccount]):
         router.add_get(f"{rest}/ping", self.public(1, lambda _: {}))
         router.add_get(f"{rest}/time", self.public(1, lambda _: {"serverTime": self.now_ms()}))
         router.add_get(f"{rest}/exchangeInfo", self.public(1, lambda _: self._exchange_info()))
-        router.add_get(f"{rest}/depth", self.public(20, lambda parameters: self._depth(parameters)))
+        router.add_get(f"{rest}/depth", self.public(20, self._depth))
         router.add_get(f"{rest}/ticker/bookTicker", self.public(2, self._book_ticker))
         router.add_get(f"{rest}/ticker/24hr", self.public(1, self._ticker))
         router.add_get(f"{rest}/premiumIndex", self.public(1, self._premium_index))
@@ -82,11 +84,13 @@ class PerpVenue(Venue[PerpAccount]):
 
     def report_event(self, report: Report) -> Json:
         """Return the ``ORDER_TRADE_UPDATE``."""
-        return wire.perp_report(report, self.now_ms())
+        return wire.report_event(report, self.now_ms())
 
-    def account_event(self) -> Json:
-        """Return the ``ACCOUNT_UPDATE``."""
-        return wire.perp_account_event(self.account, self.now_ms())
+    def account_event(self, reports: list[Report]) -> Json | None:
+        """Return the ``ACCOUNT_UPDATE``; only fills move the wallet and the position."""
+        if all(report.type is not ExecutionType.TRADE for report in reports):
+            return None
+        return wire.account_event(self.account, self.now_ms())
 
     def on_market(self, content: Json, stream: str) -> None:
         """Mark the position to the middle of the quote."""
@@ -99,7 +103,6 @@ class PerpVenue(Venue[PerpAccount]):
 
     def _exchange_info(self) -> Json:
         rules = self.rules
-        plain = wire.plain
         lot = {"minQty": plain(rules.min_quantity), "maxQty": plain(rules.max_quantity), "stepSize": plain(rules.step)}
         filters: list[Json] = [
             {"filterType": "PRICE_FILTER", "minPrice": "261.10", "maxPrice": plain(rules.max_price),
@@ -109,7 +112,7 @@ class PerpVenue(Venue[PerpAccount]):
             {"filterType": "MAX_NUM_ORDERS", "limit": 200},
             {"filterType": "MIN_NOTIONAL", "notional": plain(rules.min_notional)},
         ]  # fmt: skip
-        return wire.perp_exchange_info(self.now_ms(), filters)
+        return wire.exchange_info(self.now_ms(), filters)
 
     def _depth(self, parameters: Parameters) -> Json:
         answer = self.depth(parameters, 500)
@@ -122,10 +125,10 @@ class PerpVenue(Venue[PerpAccount]):
         ask = next(self.book.levels("asks"), None)
         return {
             "symbol": SYMBOL,
-            "bidPrice": wire.plain(bid.price) if bid else "0",
-            "bidQty": wire.plain(bid.quantity) if bid else "0",
-            "askPrice": wire.plain(ask.price) if ask else "0",
-            "askQty": wire.plain(ask.quantity) if ask else "0",
+            "bidPrice": plain(bid.price) if bid else "0",
+            "bidQty": plain(bid.quantity) if bid else "0",
+            "askPrice": plain(ask.price) if ask else "0",
+            "askQty": plain(ask.quantity) if ask else "0",
             "time": self.now_ms(),
             "lastUpdateId": self.book.last_update_id,
         }
@@ -140,7 +143,7 @@ class PerpVenue(Venue[PerpAccount]):
     def _premium_index(self, parameters: Parameters) -> Json:
         check_symbol(parameters)
         now = self.now_ms()
-        mark = wire.number(self.account.mark_price)
+        mark = number(self.account.mark_price)
         return {"symbol": SYMBOL, "markPrice": mark, "indexPrice": mark, "estimatedSettlePrice": mark,
                 "lastFundingRate": "0.00010000", "interestRate": "0.00010000",
                 "nextFundingTime": (now // 28800000 + 1) * 28800000, "time": now}  # fmt: skip
@@ -149,20 +152,20 @@ class PerpVenue(Venue[PerpAccount]):
         return {"listenKey": self.users.listen_key()}
 
     async def _account(self, _: Parameters) -> Json:
-        return wire.perp_account(self.account, self.now_ms())
+        return wire.account_json(self.account, self.now_ms())
 
     async def _balance(self, _: Parameters) -> list[Json]:
-        row: Json = wire.perp_account(self.account, self.now_ms())["assets"][0]
+        row: Json = wire.account_json(self.account, self.now_ms())["assets"][0]
         return [{**row, "balance": row["walletBalance"]}]
 
     async def _positions(self, _: Parameters) -> list[Json]:
-        return wire.perp_positions(self.account, self.now_ms())
+        return wire.positions_json(self.account, self.now_ms())
 
     async def _account_config(self, _: Parameters) -> Json:
         return {"feeTier": 9, "canTrade": True, "dualSidePosition": False, "multiAssetsMargin": False}
 
     async def _leverage(self, parameters: Parameters) -> Json:
-        leverage = int(parameters.get("leverage", 0))
+        leverage = integer(parameters, "leverage", 0)
         if not 1 <= leverage <= _HIGHEST_LEVERAGE:
             raise Reject(-4028, f"Leverage {leverage} is not valid")
         self.account.leverage = leverage
@@ -174,19 +177,19 @@ class PerpVenue(Venue[PerpAccount]):
         return [{"symbol": SYMBOL, "brackets": [bracket]}]
 
     async def _place(self, parameters: Parameters) -> Json:
-        return await self.place(parameters, lambda order, _: wire.perp_order(order))
+        return await self.place(parameters, lambda order, _: wire.order_json(order))
 
     async def _cancel(self, parameters: Parameters) -> Json:
-        return wire.perp_order((await self.cancel(parameters)).order)
+        return wire.order_json((await self.cancel(parameters)).order)
 
     async def _order(self, parameters: Parameters) -> Json:
         order = self.engine.find(*order_reference(parameters))
         if order is None:
             raise Reject(-2013, "Order does not exist.")
-        return wire.perp_order(order)
+        return wire.order_json(order)
 
     async def _open_orders(self, _: Parameters) -> list[Json]:
-        return [wire.perp_order(order) for order in self.engine.open_orders()]
+        return [wire.order_json(order) for order in self.engine.open_orders()]
 
     async def _cancel_all(self, _: Parameters) -> Json:
         for order in self.engine.open_orders():
@@ -194,12 +197,12 @@ class PerpVenue(Venue[PerpAccount]):
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
     async def _all_orders(self, parameters: Parameters) -> list[Json]:
-        limit = int(parameters.get("limit", 500))
-        return [wire.perp_order(order) for order in list(self.engine.orders.values())[-limit:]]
+        limit = integer(parameters, "limit", 500)
+        return [wire.order_json(order) for order in list(self.engine.orders.values())[-limit:]]
 
     async def _trades(self, parameters: Parameters) -> list[Json]:
-        limit = int(parameters.get("limit", 500))
+        limit = integer(parameters, "limit", 500)
         rows: list[dict[str, Any]] = [
-            wire.perp_trade(order, fill) for order in self.engine.orders.values() for fill in order.fills
+            wire.trade_json(order, fill) for order in self.engine.orders.values() for fill in order.fills
         ]
         return sorted(rows, key=lambda row: row["id"])[-limit:]

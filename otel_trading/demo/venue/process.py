@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
@@ -80,7 +80,7 @@ class VenueProcess:
             raise VenueProcessError("the venues are not running")
         return self._process.pid
 
-    async def __aenter__(self) -> VenueProcess:
+    async def __aenter__(self) -> Self:
         """Start the child and wait until it listens.
 
         Raises:
@@ -96,12 +96,11 @@ class VenueProcess:
             *self._arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # an interrupt typed in the terminal is for the parent to act on first
         )
         try:
             async with asyncio.timeout(_READY_TIMEOUT):
-                if self._process.stdout is None:
-                    raise VenueProcessError("the venues have no output")
-                line = await self._process.stdout.readline()
+                line = await self._process.stdout.readline() if self._process.stdout is not None else b""
             self.urls = json.loads(line)
         except (TimeoutError, ValueError) as error:
             await self._stop()
@@ -136,7 +135,7 @@ class VenueProcess:
 
     async def finished(self) -> None:
         """Return when the source is played to its end."""
-        while (await self.stats())["state"] != "finished":
+        while (await self.stats())["state"] != "finished":  # noqa: ASYNC110 - another process cannot set an event
             await asyncio.sleep(_POLL_SECONDS)
 
     async def switch_on(self, fault: Fault | str) -> None:

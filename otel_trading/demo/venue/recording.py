@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import heapq
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from otel_trading.demo.venue.market import STREAMS, Frame, Stream, VenueName
+from otel_trading.demo.venue.market import STREAMS, Frame, VenueName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +60,7 @@ class Recording:
                 if stream not in STREAMS:
                     raise RecordingError(f"{self.path} holds frames of an unknown stream: {stream}")
                 payload = frame[end_of_name + len(_BETWEEN_NAME_AND_DATA) :].rstrip()[:-1]
-                yield Frame(int(received), venue, cast("Stream", stream), payload)
+                yield Frame(int(received), venue, stream, payload)
 
 
 class RecordedMarket:

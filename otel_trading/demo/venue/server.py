@@ -8,7 +8,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 from urllib.parse import parse_qsl
 
@@ -20,7 +20,8 @@ from otel_trading.demo.venue.faults import Fault, Faults
 from otel_trading.demo.venue.feed import Feed
 from otel_trading.demo.venue.latency import Latency
 from otel_trading.demo.venue.limits import RateLimits
-from otel_trading.demo.venue.orders import ExecutionType, NewOrder, OrderType, Reject, Report, Side, Status, TimeInForce
+from otel_trading.demo.venue.orders import ExecutionType, Reject, Report, Status
+from otel_trading.demo.venue.requests import Parameters, check_symbol, integer, new_order, order_reference, reject_of
 from otel_trading.demo.venue.rules import RULES, SYMBOL
 from otel_trading.demo.venue.signing import Credentials, split_signature
 from otel_trading.demo.venue.userfeed import UserFeed
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from otel_trading.demo.venue.market import Frame, VenueName
 
 Json = dict[str, Any]
-Parameters = dict[str, str]
 
 _REPORT_DELAY = Latency(0.002)
+_BETWEEN_REPORTS = 0.0002
 _SHARE_BEFORE_MATCHING = 0.6
 _JSON_HEADERS = {"Content-Type": "application/json;charset=UTF-8"}
 
@@ -79,7 +80,7 @@ class Venue(ABC, Generic[AccountT]):
         )
         self.credentials = Credentials(api_key, secret, self.now_ms)
         self.feed = Feed(SYMBOL.lower(), self.faults)
-        self.users = UserFeed(self.credentials, self.envelope)
+        self.users = UserFeed(self.credentials, self.envelope, self.now_ms)
         self.limits = RateLimits(*limits, time.monotonic)
         self.counts: Counter[str] = Counter()
         self.snapshot_taken = asyncio.Event()
@@ -154,8 +155,8 @@ class Venue(ABC, Generic[AccountT]):
         """Return the event of an execution report."""
 
     @abstractmethod
-    def account_event(self) -> Json:
-        """Return the event of a changed account."""
+    def account_event(self, reports: list[Report]) -> Json | None:
+        """Return the event of the account as the reports left it, ``None`` where they did not change it."""
 
     def on_market(self, content: Json, stream: str) -> None:
         """Let a subclass see each frame."""
@@ -170,15 +171,10 @@ class Venue(ABC, Generic[AccountT]):
         """
         self.limits.use_order()
         self.counts["placed"] += 1
-        latency = self._ack.draw(self._rng)
-        slow = self.faults.get("slow_ack")
-        if slow is not None:
-            latency += slow.value
-        await asyncio.sleep(latency * _SHARE_BEFORE_MATCHING)
-        after_matching = latency * (1 - _SHARE_BEFORE_MATCHING)
+        after_matching = await self._reach_matching()
         try:
             self._reject_by_fault()
-            order, reports = self.engine.place(_new_order(parameters))
+            _, reports = self.engine.place(new_order(parameters))
         except Reject:
             self.counts["rejected"] += 1
             await asyncio.sleep(after_matching)
@@ -189,12 +185,11 @@ class Venue(ABC, Generic[AccountT]):
 
     async def cancel(self, parameters: Parameters) -> Report:
         """Cancel an order and return its report."""
-        latency = self._ack.draw(self._rng)
-        await asyncio.sleep(latency * _SHARE_BEFORE_MATCHING)
         order_id, client_id = order_reference(parameters)
+        after_matching = await self._reach_matching()
         _, reports = self.engine.cancel(order_id, client_id)
-        self._publish(reports, latency * (1 - _SHARE_BEFORE_MATCHING))
-        await asyncio.sleep(latency * (1 - _SHARE_BEFORE_MATCHING))
+        self._publish(reports, after_matching)
+        await asyncio.sleep(after_matching)
         return reports[-1]
 
     def public(
@@ -228,7 +223,7 @@ class Venue(ABC, Generic[AccountT]):
         async def handle(request: web.Request) -> web.Response:
             self.limits.use(weight)
             self.credentials.check_key(request.headers.get("X-MBX-APIKEY"))
-            query, signature_in_query = split_signature(request.rel_url.raw_query_string)
+            query, signature_in_query = split_signature(request.raw_path.partition("?")[2])
             body, signature_in_body = split_signature(await request.text())
             parameters = dict(parse_qsl(query) + parse_qsl(body))
             self.credentials.check_signature(query + body, signature_in_query or signature_in_body, parameters)
@@ -261,27 +256,33 @@ class Venue(ABC, Generic[AccountT]):
         """Answer a depth request."""
         check_symbol(parameters)
         self.snapshot_taken.set()
-        return self.book.depth(int(parameters.get("limit", default_limit)))
+        return self.book.depth(integer(parameters, "limit", default_limit))
+
+    async def _reach_matching(self) -> float:
+        latency = self._ack.draw(self._rng)
+        slow = self.faults.get("slow_ack")
+        if slow is not None:
+            latency += slow.value
+        await asyncio.sleep(latency * _SHARE_BEFORE_MATCHING)
+        return latency * (1 - _SHARE_BEFORE_MATCHING)
 
     def _reject_by_fault(self) -> None:
         fault = self.faults.get("reject")
         if fault is not None and self._rng.random() < fault.value:
             usual = self.rules.funds_reject()
-            if fault.code is None or fault.code == usual.code:
-                raise usual
-            raise Reject(fault.code, _MESSAGES.get(fault.code, "The order was rejected."))
+            raise usual if fault.code in {None, usual.code} else reject_of(fault.code or 0)
 
     def _publish(self, reports: list[Report], after: float) -> None:
+        """Send the reports of one match, ``after`` seconds from now or soon after that, then the changed account."""
         delay = after
         for item in reports:
             if item.type is not ExecutionType.NEW and after:
-                delay += _REPORT_DELAY.draw(self._rng)
+                delay += _REPORT_DELAY.draw(self._rng) if delay == after else _BETWEEN_REPORTS
             self._count(item)
-            changed = item.type is not ExecutionType.NEW or item.order.status is Status.NEW
-            self.users.send(item.order.id, self._events(item, account=changed), delay)
-
-    def _events(self, item: Report, *, account: bool) -> Callable[[], list[Json]]:
-        return lambda: [self.report_event(item), *([self.account_event()] if account else [])]
+            self.users.send(item.order.id, self.report_event(item), delay)
+        account = self.account_event(reports)
+        if account is not None:
+            self.users.send(reports[-1].order.id, account, delay)
 
     def _count(self, item: Report) -> None:
         if item.type is ExecutionType.NEW:
@@ -306,66 +307,3 @@ class Venue(ABC, Generic[AccountT]):
             return await handler(request)
         except Reject as reject:
             return self._json({"code": reject.code, "msg": reject.message}, reject.status)
-
-
-_MESSAGES = {
-    -1003: "Too many requests; please use the websocket for live updates.",
-    -1013: "Filter failure: PRICE_FILTER",
-    -1015: "Too many new orders.",
-    -1021: "Timestamp for this request is outside of the recvWindow.",
-    -2010: "Account has insufficient balance for requested action.",
-    -2019: "Margin is insufficient.",
-    -2022: "ReduceOnly Order is rejected.",
-}
-
-
-def check_symbol(parameters: Parameters) -> None:
-    """Refuse a symbol the venue does not list.
-
-    Raises:
-        Reject: -1102 without a symbol, -1121 for another one.
-
-    """
-    if "symbol" not in parameters:
-        raise Reject(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-    if parameters["symbol"] != SYMBOL:
-        raise Reject(-1121, "Invalid symbol.")
-
-
-def order_reference(parameters: Parameters) -> tuple[int | None, str | None]:
-    """Return the order id and the client order id a request names.
-
-    Raises:
-        Reject: -1102 where it names neither.
-
-    """
-    order_id, client_id = parameters.get("orderId"), parameters.get("origClientOrderId")
-    if order_id is None and client_id is None:
-        raise Reject(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-    return (int(order_id) if order_id is not None else None), client_id
-
-
-def _new_order(parameters: Parameters) -> NewOrder:
-    check_symbol(parameters)
-    try:
-        side = Side(parameters["side"])
-        kind = OrderType(parameters["type"])
-        time_in_force = TimeInForce(parameters.get("timeInForce", "GTC"))
-        amounts = {key: Decimal(parameters[key]) for key in ("quantity", "price", "quoteOrderQty") if key in parameters}
-    except (KeyError, ValueError, InvalidOperation) as error:
-        raise Reject(-1102, f"Mandatory parameter was not sent, was empty/null, or malformed: {error}.") from None
-    limited = kind is not OrderType.MARKET
-    if limited and "price" not in amounts:
-        raise Reject(-1102, "Mandatory parameter 'price' was not sent, was empty/null, or malformed.")
-    if "quantity" not in amounts and ("quoteOrderQty" not in amounts or limited):
-        raise Reject(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.")
-    return NewOrder(
-        client_id=parameters.get("newClientOrderId", ""),
-        side=side,
-        type=kind,
-        time_in_force=time_in_force,
-        quantity=amounts.get("quantity", Decimal(0)),
-        price=amounts["price"] if limited else None,
-        quote_quantity=amounts.get("quoteOrderQty"),
-        reduce_only=parameters.get("reduceOnly", "false").lower() == "true",
-    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from otel_trading.demo.venue import wire
+from otel_trading.demo.venue import spot_wire as wire
 from otel_trading.demo.venue.account import SpotAccount
+from otel_trading.demo.venue.decimals import number
 from otel_trading.demo.venue.latency import Latency
-from otel_trading.demo.venue.orders import Reject, Report
+from otel_trading.demo.venue.orders import ExecutionType, Reject, Report
+from otel_trading.demo.venue.requests import Parameters, check_symbol, integer, order_reference
 from otel_trading.demo.venue.rules import SYMBOL
-from otel_trading.demo.venue.server import Json, Parameters, Venue, check_symbol, order_reference
+from otel_trading.demo.venue.server import Json, Venue
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -68,15 +70,16 @@ class SpotVenue(Venue[SpotAccount]):
 
     def report_event(self, report: Report) -> Json:
         """Return the ``executionReport``."""
-        return wire.spot_report(report, self.now_ms())
+        return wire.report_event(report, self.now_ms())
 
-    def account_event(self) -> Json:
-        """Return the ``outboundAccountPosition``."""
-        return wire.spot_account_event(self.account, self.now_ms())
+    def account_event(self, reports: list[Report]) -> Json | None:
+        """Return the ``outboundAccountPosition``; an order that expired without a fill moved nothing."""
+        if {report.type for report in reports} == {ExecutionType.NEW, ExecutionType.EXPIRED}:
+            return None
+        return wire.account_event(self.account, self.now_ms())
 
     def _exchange_info(self) -> Json:
         rules = self.rules
-        number = wire.number
         filters: list[Json] = [
             {"filterType": "PRICE_FILTER", "minPrice": number(rules.tick), "maxPrice": number(rules.max_price),
              "tickSize": number(rules.tick)},
@@ -86,7 +89,7 @@ class SpotVenue(Venue[SpotAccount]):
              "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
             {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
         ]  # fmt: skip
-        return wire.spot_exchange_info(self.now_ms(), filters)
+        return wire.exchange_info(self.now_ms(), filters)
 
     def _book_ticker(self, parameters: Parameters) -> Json:
         check_symbol(parameters)
@@ -94,10 +97,10 @@ class SpotVenue(Venue[SpotAccount]):
         ask = next(self.book.levels("asks"), None)
         return {
             "symbol": SYMBOL,
-            "bidPrice": wire.number(bid.price) if bid else "0.00000000",
-            "bidQty": wire.number(bid.quantity) if bid else "0.00000000",
-            "askPrice": wire.number(ask.price) if ask else "0.00000000",
-            "askQty": wire.number(ask.quantity) if ask else "0.00000000",
+            "bidPrice": number(bid.price) if bid else "0.00000000",
+            "bidQty": number(bid.quantity) if bid else "0.00000000",
+            "askPrice": number(ask.price) if ask else "0.00000000",
+            "askQty": number(ask.quantity) if ask else "0.00000000",
         }
 
     def _ticker(self, parameters: Parameters) -> Json:
@@ -110,7 +113,7 @@ class SpotVenue(Venue[SpotAccount]):
                 "count": 0}  # fmt: skip
 
     async def _account(self, _: Parameters) -> Json:
-        maker, taker = wire.number(self.rules.maker_fee), wire.number(self.rules.taker_fee)
+        maker, taker = number(self.rules.maker_fee), number(self.rules.taker_fee)
         return {
             "makerCommission": 1,
             "takerCommission": 2,
@@ -122,27 +125,27 @@ class SpotVenue(Venue[SpotAccount]):
             "canDeposit": False,
             "updateTime": self.now_ms(),
             "accountType": "SPOT",
-            "balances": wire.spot_balances(self.account),
+            "balances": wire.balances_json(self.account),
             "permissions": ["SPOT"],
             "uid": 1,
         }
 
     async def _place(self, parameters: Parameters) -> Json:
         parameters.setdefault("newOrderRespType", "FULL")
-        return await self.place(parameters, wire.spot_new_order)
+        return await self.place(parameters, wire.new_order_json)
 
     async def _cancel(self, parameters: Parameters) -> Json:
         report = await self.cancel(parameters)
-        return wire.spot_cancel(report.order, parameters.get("newClientOrderId", f"cancel{report.order.id}"))
+        return wire.cancel_json(report.order, parameters.get("newClientOrderId", f"cancel{report.order.id}"))
 
     async def _order(self, parameters: Parameters) -> Json:
         order = self.engine.find(*order_reference(parameters))
         if order is None:
             raise Reject(-2013, "Order does not exist.")
-        return wire.spot_order(order)
+        return wire.order_json(order)
 
     async def _open_orders(self, _: Parameters) -> list[Json]:
-        return [wire.spot_order(order) for order in self.engine.open_orders()]
+        return [wire.order_json(order) for order in self.engine.open_orders()]
 
     async def _cancel_all(self, _: Parameters) -> list[Json]:
         orders = self.engine.open_orders()
@@ -151,12 +154,12 @@ class SpotVenue(Venue[SpotAccount]):
         return [await self._cancel({"orderId": str(order.id)}) for order in orders]
 
     async def _all_orders(self, parameters: Parameters) -> list[Json]:
-        limit = int(parameters.get("limit", 500))
-        return [wire.spot_order(order) for order in list(self.engine.orders.values())[-limit:]]
+        limit = integer(parameters, "limit", 500)
+        return [wire.order_json(order) for order in list(self.engine.orders.values())[-limit:]]
 
     async def _trades(self, parameters: Parameters) -> list[Json]:
-        limit = int(parameters.get("limit", 500))
+        limit = integer(parameters, "limit", 500)
         rows: list[dict[str, Any]] = [
-            wire.spot_trade(order, fill) for order in self.engine.orders.values() for fill in order.fills
+            wire.trade_json(order, fill) for order in self.engine.orders.values() for fill in order.fills
         ]
         return sorted(rows, key=lambda row: row["id"])[-limit:]

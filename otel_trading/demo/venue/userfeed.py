@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSMsgType, web
 
 from otel_trading.demo.venue.orders import Reject
-from otel_trading.demo.venue.signing import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from otel_trading.demo.venue.signing import Credentials
+
 Json = dict[str, Any]
 
+_APART = 1e-6
 _LISTEN_KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
 
 
@@ -25,12 +27,14 @@ class UserFeed:
     Args:
         credentials: the account's key.
         wrap: puts an event into the envelope of the connection it travels on.
+        clock_ms: the venue's clock.
 
     """
 
-    def __init__(self, credentials: Credentials, wrap: Callable[[Json], Json]) -> None:
+    def __init__(self, credentials: Credentials, wrap: Callable[[Json], Json], clock_ms: Callable[[], int]) -> None:
         self._credentials = credentials
         self._wrap = wrap
+        self._clock_ms = clock_ms
         self._sockets: set[web.WebSocketResponse] = set()
         self._queue: asyncio.Queue[Json] = asyncio.Queue()
         self._due: dict[int, float] = {}
@@ -42,27 +46,26 @@ class UserFeed:
         """How many sockets receive the account's events."""
         return len(self._sockets)
 
-    def send(self, order_id: int, events: Callable[[], list[Json]], delay: float = 0.0) -> None:
-        """Send events about an order after ``delay`` seconds, but not before its earlier events.
+    def send(self, order_id: int, event: Json, delay: float = 0.0) -> None:
+        """Send an event about an order after ``delay`` seconds, but not before its earlier events.
 
         Args:
-            order_id: the order they are about.
-            events: called when they are sent, so that their event times are true.
+            order_id: the order it is about.
+            event: its event time ``E`` is set when it is sent.
             delay: seconds from now.
 
         """
         loop = asyncio.get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._run(), name="user-feed")
-        due = max(loop.time() + delay, self._due.get(order_id, 0.0) + 1e-6)
+        due = max(loop.time() + delay, self._due.get(order_id, 0.0) + _APART)
         self._due[order_id] = due
 
         def enqueue() -> None:
             self._timers.discard(timer)
             if self._due.get(order_id) == due:
                 del self._due[order_id]
-            for event in events():
-                self._queue.put_nowait(event)
+            self._queue.put_nowait(event)
 
         timer = loop.call_at(due, enqueue)
         self._timers.add(timer)
@@ -105,27 +108,32 @@ class UserFeed:
         return socket
 
     def _answer(self, socket: web.WebSocketResponse, text: str) -> Json:
-        request_id = None
         try:
             call = json.loads(text)
-            request_id = call.get("id")
-            if call.get("method") != "userDataStream.subscribe.signature":
-                raise Reject(-1000, f"Unknown method '{call.get('method')}'.")
-            parameters = {key: str(value) for key, value in call.get("params", {}).items()}
-            self._credentials.check_key(parameters.get("apiKey"))
-            signed = "&".join(f"{key}={parameters[key]}" for key in sorted(parameters) if key != "signature")
-            self._credentials.check_signature(signed, parameters.get("signature"), parameters)
+            request_id, method, parameters = call.get("id"), call.get("method"), call.get("params", {})
+            parameters = {key: str(value) for key, value in parameters.items()}
+        except (ValueError, AttributeError):
+            return {"id": None, "status": 400, "error": {"code": -1135, "msg": "Invalid JSON Request"}}
+        try:
+            self._check(method, parameters)
         except Reject as reject:
             error = {"code": reject.code, "msg": reject.message}
             return {"id": request_id, "status": reject.status, "error": error, "rateLimits": []}
-        except (ValueError, AttributeError):
-            return {"id": request_id, "status": 400, "error": {"code": -1135, "msg": "Invalid JSON Request"}}
         self._sockets.add(socket)
         return {"id": request_id, "status": 200, "result": {"subscriptionId": 0}, "rateLimits": []}
 
+    def _check(self, method: str, parameters: dict[str, str]) -> None:
+        if method != "userDataStream.subscribe.signature":
+            raise Reject(-1000, f"Unknown method '{method}'.")
+        self._credentials.check_key(parameters.get("apiKey"))
+        signed = "&".join(f"{key}={parameters[key]}" for key in sorted(parameters) if key != "signature")
+        self._credentials.check_signature(signed, parameters.get("signature"), parameters)
+
     async def _run(self) -> None:
         while True:
-            text = json.dumps(self._wrap(await self._queue.get()))
+            event = await self._queue.get()
+            event["E"] = self._clock_ms()
+            text = json.dumps(self._wrap(event))
             for socket in tuple(self._sockets):
                 try:
                     await socket.send_str(text)

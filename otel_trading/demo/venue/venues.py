@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from aiohttp import web
 
@@ -73,7 +73,7 @@ class Venues:
         """Where the perpetual venue answers."""
         return self.urls["perp"]
 
-    async def __aenter__(self) -> Venues:
+    async def __aenter__(self) -> Self:
         """Listen."""
         snapshots = self._source.snapshots()
         self.venues = {
@@ -193,7 +193,7 @@ class Venues:
         venue, kind = request.query.get("venue"), request.query.get("kind")
         if venue not in (None, *VENUES) or kind not in (None, *get_args(FaultKind)):
             return _refused(f"venue may be {', '.join(VENUES)} and kind {', '.join(get_args(FaultKind))}")
-        await self.switch_off(cast("VenueName | None", venue), cast("FaultKind | None", kind))
+        await self.switch_off(venue, cast("FaultKind | None", kind))
         return web.json_response(self._active())
 
     async def _handle_stats(self, _: web.Request) -> web.Response:
