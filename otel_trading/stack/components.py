@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,12 @@ GRAFANA_MINIMUM = (12, 0, 0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """Where one stack lives: its ports, its data and for how long that is kept."""
+    """Where one stack lives: its ports, its data, for how long that is kept, and other variables of the files."""
 
     ports: Ports
     data: Path
     retention_hours: int = RETENTION_HOURS
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, port: str, path: str = "") -> str:
         """Return the address of one of the ports."""
@@ -64,6 +65,7 @@ class Site:
             "LOKI_URL": self.url("loki"),
             "JAEGER_URL": self.url("jaeger_ui"),
             "ALERTMANAGER_URL": self.url("alertmanager"),
+            **self.settings,
         }
 
 

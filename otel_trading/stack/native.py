@@ -61,6 +61,7 @@ class Stack:
         data_dir: data, logs and process records; by default ``OTEL_TRADING_STACK_DATA``, else ``stack`` in the cache.
         cache_root: where binaries are built, see `cache_directory`.
         retention_hours: how long the backends keep things, 30 days by default (``RETENTION_HOURS``).
+        settings: further variables of the configuration files, such as ``SPAN_METRICS_INTERVAL``.
         progress: told what happens.
 
     Example:
@@ -78,6 +79,7 @@ class Stack:
         data_dir: Path | None = None,
         cache_root: Path | None = None,
         retention_hours: int | None = None,
+        settings: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.cache_root = cache_root or cache_directory()
@@ -86,7 +88,7 @@ class Stack:
         self.progress: Progress = progress or NoProgress()
         hours = retention_hours or _hours(os.environ.get("RETENTION_HOURS"))
         chosen = ports or (self._recorded_ports() if self.is_running() else None) or Ports.from_environment()
-        self.site = Site(ports=chosen, data=self.data_dir, retention_hours=hours)
+        self.site = Site(ports=chosen, data=self.data_dir, retention_hours=hours, settings=dict(settings or {}))
 
     def __enter__(self) -> Self:
         """Start everything."""

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_trading.stack import Ports, Stack
+from otel_trading.stack.binaries import find_binary
+from otel_trading.stack.components import BACKENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# nothing of a developer's shell decides what a test sends where
+for name in [name for name in os.environ if name.startswith("OTEL_") and not name.startswith("OTEL_TRADING_")]:
+    del os.environ[name]
+
+QUICK = {"SPAN_METRICS_INTERVAL": "1s", "HOST_METRICS_INTERVAL": "1s"}
+
+
+@pytest.fixture(scope="session")
+def backends() -> None:
+    """Give up, or skip, where the backends are not built."""
+    missing = [name for name in BACKENDS if find_binary(name) is None]
+    if missing:
+        message = f"not built: {', '.join(missing)}; run: otel-trading stack build"
+        if os.environ.get("OTEL_TRADING_REQUIRE_STACK"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def stack(backends: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give the real backends on free ports, shared by all tests: send what you like, stop nothing."""
+    with Stack(ports=Ports.free(), data_dir=tmp_path_factory.mktemp("stack"), settings=QUICK) as running:
+        yield running
+
+
+@pytest.fixture
+def own_stack(backends: None, tmp_path: Path) -> Iterator[Stack]:
+    """Give the real backends on free ports to one test, which may break them."""
+    with Stack(ports=Ports.free(), data_dir=tmp_path / "stack", settings=QUICK) as running:
+        yield running
