@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 HIGHEST_PORT = 65535
+LOWEST_FREE_PORT, HIGHEST_FREE_PORT = 20_000, 32_000
 
 VARIABLES = {
     "otlp_grpc": "OTLP_GRPC_PORT",
@@ -82,14 +84,17 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """Return ports nobody listens on right now, for tests beside a running stack."""
-        with ExitStack() as held:
-            chosen = {}
-            for field in fields(cls):
-                listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-                listener.bind((LOOPBACK, 0))
-                chosen[field.name] = int(listener.getsockname()[1])
-        return cls(**chosen)
+        """Return ports nobody uses right now, for tests beside a running stack.
+
+        They lie below those the system gives to outgoing connections: one of these could otherwise take the port of a
+        component while that is restarted.
+        """
+        chosen: list[int] = []
+        while len(chosen) < len(VARIABLES):
+            port = LOWEST_FREE_PORT + secrets.randbelow(HIGHEST_FREE_PORT - LOWEST_FREE_PORT)
+            if port not in chosen and not _is_taken(port):
+                chosen.append(port)
+        return cls(**dict(zip(VARIABLES, chosen, strict=True)))
 
     def environment(self) -> dict[str, str]:
         """Return the variables that tell the configuration files these ports."""

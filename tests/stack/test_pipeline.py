@@ -107,23 +107,16 @@ def test_span_metrics_are_native_histograms_with_the_bots_own_job(stack: Stack) 
 
 def test_secrets_in_attributes_reach_neither_jaeger_nor_loki(stack: Stack) -> None:
     """API keys, signatures, listen keys, bearer values and private keys are masked; what is no secret stays."""
-    with sender(stack, "secrets") as emitter:
-        with emitter.tracer.start_as_current_span("leaky", attributes={**SECRETS, **HARMLESS}) as span:
-            span.add_event("retry", {"apiKey": SECRETS["apiKey"]})
-            span.set_status(StatusCode.ERROR, "401 for Bearer k16." + LETTERS)
-            log(
-                emitter,
-                " ".join(f"{key}={value}" for key, value in SECRETS.items()),
-                {**SECRETS, **HARMLESS},
-                span=span,
-            )
-            log(
-                emitter,
-                "nested",
-                {"request": {"password": "k17abcdef", "headers": {"api-key": "k18abcdef"}}},
-                span=span,
-            )
-            log(emitter, {"account": {"secret": "k19abcdef"}, "side": "buy"}, span=span)
+    attributes = {**SECRETS, **HARMLESS}
+    with (
+        sender(stack, "secrets") as emitter,
+        emitter.tracer.start_as_current_span("leaky", attributes=attributes) as span,
+    ):
+        span.add_event("retry", {"apiKey": SECRETS["apiKey"]})
+        span.set_status(StatusCode.ERROR, "401 for Bearer k16." + LETTERS)
+        log(emitter, " ".join(f"{key}={value}" for key, value in SECRETS.items()), attributes, span=span)
+        log(emitter, "nested", {"request": {"password": "k17abcdef", "headers": {"api-key": "k18abcdef"}}}, span=span)
+        log(emitter, {"account": {"secret": "k19abcdef"}, "side": "buy"}, span=span)
     trace_id = trace_id_of(span)
 
     [found] = eventually(lambda: Jaeger(stack.urls["jaeger_ui"]).spans(trace_id))
