@@ -17,7 +17,8 @@ def files_root() -> Path:
         StackError: neither the package nor its surroundings have them.
 
     """
-    for root in (PACKAGED, CHECKOUT):
+    # a checkout first: what is in the package there are links, and a container cannot follow them
+    for root in (CHECKOUT, PACKAGED):
         if (root / "collector" / "agent.yaml").is_file():
             return root
     raise StackError(f"collector/agent.yaml is neither in {PACKAGED} nor in {CHECKOUT}; reinstall otel-trading")

@@ -10,7 +10,8 @@ import yaml
 
 from otel_trading.stack.backends import Backend, Prometheus
 from otel_trading.stack.binaries import cache_directory, find_binary, find_tool
-from otel_trading.stack.files import config_file
+from otel_trading.stack.files import CHECKOUT, PACKAGED, config_file
+from tests.stack.link_files import files_of_the_stack
 from tests.stack.sending import eventually
 
 if TYPE_CHECKING:
@@ -154,6 +155,13 @@ def test_prometheus_keeps_what_only_a_setting_keeps() -> None:
     assert {"service.namespace", "service.version", "deployment.environment.name"} <= set(
         configuration["otlp"]["promote_resource_attributes"]
     )
+
+
+def test_a_wheel_gets_every_file_of_the_stack() -> None:
+    """The package holds a link to each configuration file, so that a wheel holds the file."""
+    linked = {file.relative_to(PACKAGED): file.resolve() for file in PACKAGED.rglob("*") if file.is_symlink()}
+    wanted = {file.relative_to(CHECKOUT): file for file in files_of_the_stack()}
+    assert linked == wanted, "run: python -m tests.stack.link_files"
 
 
 def test_the_manifest_of_the_collector_and_its_modules_agree() -> None:

@@ -1,0 +1,1 @@
+../../../../../../collector/build/alertmanager/go.mod

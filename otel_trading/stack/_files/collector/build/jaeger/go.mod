@@ -1,0 +1,1 @@
+../../../../../../collector/build/jaeger/go.mod

@@ -1,0 +1,1 @@
+../../../../../../collector/build/loki/go.mod

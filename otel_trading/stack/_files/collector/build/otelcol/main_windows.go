@@ -1,0 +1,1 @@
+../../../../../../collector/build/otelcol/main_windows.go

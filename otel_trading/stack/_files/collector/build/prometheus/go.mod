@@ -1,0 +1,1 @@
+../../../../../../collector/build/prometheus/go.mod
