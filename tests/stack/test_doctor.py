@@ -111,8 +111,15 @@ def test_a_signals_path_in_the_endpoint_is_recognized(stack: Stack) -> None:
     assert "without /v1/traces" in problem.advice
 
 
-def answering(status: int) -> tuple[HTTPServer, str]:
+def answering(status: int, *, port: int = 0) -> tuple[HTTPServer, str]:
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"data": []}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"] or 0))
             self.send_response(status)
@@ -122,9 +129,31 @@ def answering(status: int) -> tuple[HTTPServer, str]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server = HTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("status", "says", "advises"),
+    [(400, "Prometheus refused", "stack logs collector"), (503, "wait in the Collector's queue", "raise --timeout")],
+)
+def test_a_backend_that_does_not_take_what_the_collector_sends_is_told_from_one_that_is_down(
+    own_stack: Stack, status: int, says: str, advises: str
+) -> None:
+    """The hop between Collector and backend is blamed, and whether the data is lost or waits."""
+    own_stack.stop("prometheus")
+    server, _ = answering(status, port=own_stack.ports.prometheus)
+    try:
+        report = json.loads(run_doctor(own_stack, "--json", "--timeout", "4").stdout)
+    finally:
+        server.shutdown()
+        server.server_close()
+    [missing] = [finding for finding in report["findings"] if not finding["found"]]
+    assert missing["problem"]["hop"] == "Collector → Prometheus"
+    assert says in missing["problem"]["what"]
+    assert advises in missing["problem"]["advice"]
 
 
 @pytest.mark.parametrize(
