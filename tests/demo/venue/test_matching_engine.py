@@ -132,7 +132,7 @@ def test_a_resting_order_waits_for_the_queue_ahead(spot: MatchingEngine[SpotAcco
     assert spot.on_trade(D("50000.00"), D("0.8"), buyer_is_maker=True) == []
     reports = spot.on_trade(D("50000.00"), D("0.4"), buyer_is_maker=True)
     assert prices(reports) == [(D("50000.00"), D("0.2"))]
-    assert order.status is Status.PARTIALLY_FILLED
+    assert order.remaining == D("0.3")
     reports = spot.on_trade(D("50000.00"), D("9"), buyer_is_maker=True)
     assert prices(reports) == [(D("50000.00"), D("0.3"))]
     assert reports[0].fill is not None
@@ -248,9 +248,7 @@ def test_spot_rejects_in_its_own_codes(spot: MatchingEngine[SpotAccount], order:
         (limit(SELL, "1", "50000.00", kind=OrderType.LIMIT_MAKER), -1116),
     ],
 )
-def test_the_perpetual_rejects_in_its_own_codes(
-    perp: MatchingEngine[PerpAccount], order: NewOrder, code: int
-) -> None:
+def test_the_perpetual_rejects_in_its_own_codes(perp: MatchingEngine[PerpAccount], order: NewOrder, code: int) -> None:
     """Filters, margin and conditions, each with the code the real venue answers."""
     with pytest.raises(Reject) as reject:
         perp.place(order)
@@ -306,7 +304,8 @@ def test_margin_is_set_aside_for_resting_orders(perp: MatchingEngine[PerpAccount
 
 def test_balances_are_conserved_under_random_trading(spot: MatchingEngine[SpotAccount]) -> None:
     """After a thousand random orders, trades and cancels every unit is accounted for by fills and commissions."""
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311 - a test repeats itself
+    refused: set[int] = set()
     for number in range(1000):
         side = rng.choice([BUY, SELL])
         price = f"{50000 + rng.randint(-1200, 1200) / 100:.2f}"
@@ -315,7 +314,7 @@ def test_balances_are_conserved_under_random_trading(spot: MatchingEngine[SpotAc
         try:
             spot.place(market(side, quantity) if rng.random() < 0.2 else limit(side, quantity, price, tif))
         except Reject as reject:
-            assert reject.code in {-2010, -1013}
+            refused.add(reject.code)
         if rng.random() < 0.3:
             spot.on_trade(D(price), D(quantity), buyer_is_maker=rng.random() < 0.5)
         if rng.random() < 0.2 and spot.open_orders():
@@ -333,19 +332,22 @@ def test_balances_are_conserved_under_random_trading(spot: MatchingEngine[SpotAc
             quote -= sign * fill.quantity * fill.price
             quote -= fill.commission if fill.commission_asset == "USDT" else 0
     balances = spot.account.balances
-    assert (balances["BTC"].free, balances["BTC"].locked) == (base, 0)
-    assert (balances["USDT"].free, balances["USDT"].locked) == (quote, 0)
+    assert (balances["BTC"].free, balances["BTC"].locked) == (base, D(0))
+    assert (balances["USDT"].free, balances["USDT"].locked) == (quote, D(0))
+    assert refused <= {-2010, -1013}
     assert sum(len(order.fills) for order in spot.orders.values()) > 300
 
 
 def test_the_perpetual_wallet_is_conserved_under_random_trading(perp: MatchingEngine[PerpAccount]) -> None:
     """Wallet equals start plus realized profit minus commissions, and the position is what was filled."""
-    rng = random.Random(11)
+    rng = random.Random(11)  # noqa: S311 - a test repeats itself
     for number in range(500):
         side = rng.choice([BUY, SELL])
         perp.place(market(side, f"{rng.randint(3, 900) / 1000:.3f}"))
         perp.book.apply({"u": 11 + number, "b": [["50000.00", "1.00000"]], "a": [["50001.00", "1.00000"]]})
     fills = [(order.side, fill) for order in perp.orders.values() for fill in order.fills]
-    assert perp.account.position == sum((fill.quantity if side is BUY else -fill.quantity for side, fill in fills), D(0))
+    assert perp.account.position == sum(
+        (fill.quantity if side is BUY else -fill.quantity for side, fill in fills), D(0)
+    )
     changes = sum((fill.realized - fill.commission for _, fill in fills), D(0))
     assert perp.account.wallet == D(1_000_000) + changes

@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from venue_clients import recordings, until, watching
 
 from otel_trading.demo.venue import RecordedMarket, VenueProcess, Venues
 from otel_trading.demo.venue.recording import Recording, RecordingError
+from tests.demo.venue.venue_clients import recordings, until, watching
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,9 @@ async def test_a_client_that_comes_late_gets_a_book_that_continues() -> None:
             assert len(late.seen["book"]) > 5
             assert not late.errors
             assert not late_perp.errors
-            await until(lambda: late.client.orderbooks[late.symbol]["nonce"] == spot.client.orderbooks[spot.symbol]["nonce"])
+            await until(
+                lambda: late.client.orderbooks[late.symbol]["nonce"] == spot.client.orderbooks[spot.symbol]["nonce"]
+            )
             assert late.best("bids") == spot.best("bids")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 import pytest
 
@@ -22,11 +23,18 @@ PERP_FILE = "binance-usdm-btcusdt_20240808.gz"
 SYMBOLS = {"spot": "BTC/USDT", "perp": "BTC/USDT:USDT"}
 
 
-def recordings() -> dict[str, Path]:
+class Recordings(TypedDict):
+    """The paths of both recordings."""
+
+    spot: Path
+    perp: Path
+
+
+def recordings() -> Recordings:
     """Return both recordings' paths, or skip the test that asks."""
     folder = Path(os.environ.get("OTEL_TRADING_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
-    files = {"spot": folder / SPOT_FILE, "perp": folder / PERP_FILE}
-    for file in files.values():
+    files = Recordings(spot=folder / SPOT_FILE, perp=folder / PERP_FILE)
+    for file in (files["spot"], files["perp"]):
         if not file.is_file():
             pytest.skip(f"{file.name} is not in {folder}; OTEL_TRADING_DATA names the folder of the recordings")
     return files
@@ -64,7 +72,7 @@ class Watcher:
     def watch_account(self) -> None:
         """Watch orders and balances."""
         self.watch("orders", lambda: self.client.watch_orders(self.symbol))
-        self.watch("balance", lambda: self.client.watch_balance())
+        self.watch("balance", self.client.watch_balance)
 
     def watch(self, name: str, call: Callable[[], Awaitable[Any]]) -> None:
         """Keep calling a watch method, through errors."""
@@ -78,7 +86,7 @@ class Watcher:
                     self.errors.append(error)
                     await asyncio.sleep(0.02)
                 else:
-                    self.seen[name].append(dict(result) if isinstance(result, dict) else list(result))
+                    self.seen[name].append(copy.deepcopy(result) if name == "orders" else result)
 
         self._tasks.append(asyncio.create_task(keep()))
 
