@@ -87,7 +87,7 @@ def doctor(
 
 def _show(report: Report) -> None:
     console = Console(soft_wrap=True)
-    console.print(f"OTLP {report.protocol} to {report.endpoint}, run {report.run_id}", highlight=False)
+    console.print(f"OTLP {report.protocol} to {report.endpoint}, run {report.run_id}\n", highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("signal", "backend", "result", "took"):
         table.add_column(title, justify="right" if title == "took" else "left", no_wrap=True)
@@ -99,9 +99,10 @@ def _show(report: Report) -> None:
             "" if finding.seconds is None else f"{finding.seconds:.2f} s",
         )
     console.print(table)
-    for finding in report.findings:
-        if finding.found:
-            console.print(Text(f"{finding.signal}: {finding.link}", style="dim"))
+    for position, finding in enumerate(finding for finding in report.findings if finding.found):
+        if position == 0:
+            console.print()
+        console.print(Text(f"{finding.signal}: {finding.link}", style="dim"))
     problems = list(dict.fromkeys(finding.problem for finding in report.findings if finding.problem))
     for problem in problems:
         console.print(f"\n[bold red]{problem.hop}[/]: {problem.what}", highlight=False)

@@ -165,18 +165,17 @@ def status(where: str | None, *, as_json: bool) -> None:
 
 
 @stack.command()
-@click.argument("component", required=False, type=click.Choice(tuple(COMPONENTS)))
+@click.argument("components", nargs=-1, type=click.Choice(tuple(COMPONENTS)))
 @_where
 @click.option("-f", "--follow", is_flag=True, help="Keep printing what is added.")
 @click.option("-n", "--lines", default=50, show_default=True, help="How many of the last lines of each.")
-def logs(component: str | None, where: str | None, *, follow: bool, lines: int) -> None:
-    """Show the output of all components, or of one."""
+def logs(components: tuple[str, ...], where: str | None, *, follow: bool, lines: int) -> None:
+    """Show the output of all components, or of some."""
     with _errors_as_messages():
         native = Stack()
         if _uses_compose(where, native):
-            sys.exit(ComposeStack().logs(component, follow=follow))
-        names = [component] if component else list(COMPONENTS)
-        files = [str(file) for name in names if (file := native.log_file(name)).exists()]
+            sys.exit(ComposeStack().logs(components, follow=follow))
+        files = [str(file) for name in components or COMPONENTS if (file := native.log_file(name)).exists()]
         if not files:
             raise StackError(f"nothing has been started here: there are no logs in {native.data_dir / 'logs'}")
         command = ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] if follow else []), *files]

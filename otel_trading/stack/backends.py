@@ -37,6 +37,18 @@ class Backend:
             return str(error)
         return "" if answer.ok else f"HTTP {answer.status_code}: {answer.text.strip()[:100]}"
 
+    def has_page(self, path: str, *, unless: str = "") -> bool:
+        """Tell whether there is something for people at ``path``.
+
+        A program built from its Go module alone has an API and no pages: those are built from other sources.
+        """
+        requests = require("requests", extra="cli")
+        try:
+            answer = requests.get(self.url + path, timeout=REQUEST_SECONDS)
+        except requests.RequestException:
+            return False
+        return bool(answer.ok) and not (unless and unless in answer.text)
+
     def get(self, path: str, parameters: Mapping[str, str | float] | None = None) -> Any:  # noqa: ANN401 - JSON
         """Return the JSON at ``path``.
 
@@ -69,8 +81,10 @@ class Prometheus(Backend):
         return [e for e in exemplars if not trace_id or e["labels"].get("trace_id") == trace_id]
 
     def link(self, expression: str) -> str:
-        """Return the page that shows an expression."""
-        return f"{self.url}/query?{urlencode({'g0.expr': expression, 'g0.tab': 'graph', 'g0.range_input': '15m'})}"
+        """Return the page that shows an expression, or its answer from the API where Prometheus has no pages."""
+        if self.has_page("/query"):
+            return f"{self.url}/query?{urlencode({'g0.expr': expression, 'g0.tab': 'graph', 'g0.range_input': '15m'})}"
+        return f"{self.url}/api/v1/query?{urlencode({'query': expression})}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +106,13 @@ class Jaeger(Backend):
         return [span for trace in found["data"] or [] for span in trace["spans"]]
 
     def link(self, trace_id: str) -> str:
-        """Return the page of a trace."""
-        return f"{self.url}/trace/{trace_id}"
+        """Return the page of a trace, or the trace from the API where Jaeger has no pages."""
+        page = (
+            f"/trace/{trace_id}"
+            if self.has_page("/", unless="This is not the Jaeger UI")
+            else f"/api/traces/{trace_id}"
+        )
+        return self.url + page
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +152,12 @@ class Grafana(Backend):
     ready_path = "/api/health"
 
     def explore_link(self, query: str, *, datasource: str) -> str:
-        """Return the Explore page with a query."""
+        """Return the Explore page with a query: an expression, or the id of a trace for ``jaeger``."""
         source = {"uid": datasource, "type": datasource}
+        key = "query" if datasource == "jaeger" else "expr"
         pane = {
             "datasource": datasource,
-            "queries": [{"refId": "A", "expr": query, "datasource": source}],
+            "queries": [{"refId": "A", key: query, "datasource": source}],
             "range": {"from": "now-1h", "to": "now"},
         }
         return f"{self.url}/explore?schemaVersion=1&panes={quote(json.dumps({'a': pane}, separators=(',', ':')))}"

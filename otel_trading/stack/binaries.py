@@ -32,6 +32,7 @@ class Recipe:
             version the configuration is tested with.
         on_path: names under which distributions install it.
         version_arguments: how it is asked for its version.
+        has_pages: whether the Go module holds the built web pages, or the API alone.
 
     """
 
@@ -40,6 +41,7 @@ class Recipe:
     version: tuple[int, int, int]
     on_path: tuple[str, ...]
     version_arguments: tuple[str, ...] = ("--version",)
+    has_pages: bool = False
     tags: str = ""
     linker_flags: str = ""
 
@@ -85,6 +87,7 @@ RECIPES = {
             "amtool": "github.com/prometheus/alertmanager/cmd/amtool",
         },
         version=(0, 31, 1),
+        has_pages=True,
         on_path=("alertmanager",),
         linker_flags=f"-X {PROMETHEUS_VERSION}=0.31.1",
     ),

@@ -165,7 +165,7 @@ COMPONENTS = {
             listens=("loki", "loki_grpc"),
             ready=("loki", "/ready"),
             link=("loki", ""),
-            offers="logs, API only",
+            offers="logs",
             grace_seconds=30.0,
         ),
         Component(
@@ -181,7 +181,7 @@ COMPONENTS = {
             arguments=_prometheus,
             listens=("prometheus",),
             ready=("prometheus", "/-/ready"),
-            link=("prometheus", "/query"),
+            link=("prometheus", ""),
             offers="metrics, rules",
             grace_seconds=30.0,
         ),

@@ -57,9 +57,9 @@ class ComposeStack:
         shown = self._run(["ps", "--all"])
         return shown or (1 if self._services("config", "--services") - self._services(*_RUNNING) else 0)
 
-    def logs(self, component: str | None, *, follow: bool) -> int:
-        """Show the output of the containers, or of one."""
-        return self._run(["logs", "--tail=200", *(["--follow"] if follow else []), *([component] if component else [])])
+    def logs(self, components: Sequence[str], *, follow: bool) -> int:
+        """Show the output of the containers, or of some."""
+        return self._run(["logs", "--tail=200", *(["--follow"] if follow else []), *components])
 
     def down(self, *, volumes: bool) -> int:
         """Remove the containers, and with ``volumes`` what they have stored."""

@@ -114,19 +114,24 @@ def diagnose(endpoint: Endpoint, places: Places, *, run_id: str, timeout: float)
 def _searches(canary: Canary | None, places: Places) -> tuple[_Search, ...]:
     trace_id = canary.trace_id if canary else ""
     jaeger, prometheus, loki = Jaeger(places.jaeger), Prometheus(places.prometheus), Loki(places.loki)
-    logs = loki.query_of_trace(trace_id)
     grafana = Grafana(places.grafana)
-    logs_link = loki.link(logs) if grafana.why_unreachable() else grafana.explore_link(logs, datasource="loki")
+    has_grafana = not grafana.why_unreachable()
+
+    def link(backend: Jaeger | Prometheus | Loki, query: str) -> str:
+        datasource = backend.name.lower()
+        return grafana.explore_link(query, datasource=datasource) if has_grafana else backend.link(query)
+
+    average, lines = f"histogram_avg({SERIES})", loki.query_of_trace(trace_id)
     return (
-        _Search("trace", jaeger, "otlp_grpc/jaeger", jaeger.link(trace_id), lambda: bool(jaeger.spans(trace_id))),
+        _Search("trace", jaeger, "otlp_grpc/jaeger", link(jaeger, trace_id), lambda: bool(jaeger.spans(trace_id))),
         _Search(
             "metric",
             prometheus,
             "otlp_http/prometheus",
-            prometheus.link(f"histogram_avg({SERIES})"),
+            link(prometheus, average),
             lambda: bool(prometheus.exemplars(SERIES, trace_id=trace_id)),
         ),
-        _Search("log", loki, "otlp_http/loki", logs_link, lambda: bool(loki.lines_of_trace(trace_id))),
+        _Search("log", loki, "otlp_http/loki", link(loki, lines), lambda: bool(loki.lines(lines))),
     )
 
 

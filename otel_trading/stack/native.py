@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from otel_trading.extras import require
-from otel_trading.stack.binaries import cache_directory
+from otel_trading.stack.binaries import RECIPES, cache_directory
 from otel_trading.stack.build import build
 from otel_trading.stack.components import (
     BACKENDS,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 READY_SECONDS = 60.0
 READY_POLL_SECONDS = 0.05
 PROBE_SECONDS = 2.0
+COMPONENTS_WITH_PAGES = {"prometheus", "alertmanager", "jaeger"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,6 +212,13 @@ class Stack:
             return "not on the PATH, and not a Go module: install Grafana 12 or newer, or use compose"
         return "" if os.environ.get("GRAFANA_ADMIN_PASSWORD") else "set GRAFANA_ADMIN_PASSWORD to start it"
 
+    def _has_only_api(self, name: str) -> bool:
+        if name not in COMPONENTS_WITH_PAGES:
+            return name == "loki"
+        record = self._record(name)
+        is_built_here = record is not None and Path(record.program).is_relative_to(self.cache_root)
+        return is_built_here and not RECIPES[name].has_pages
+
     def _launch(self, component: Component) -> None:
         program = program_of(component.name, self.cache_root)
         if program is None:
@@ -256,7 +264,7 @@ class Stack:
             name=component.name,
             state=state,
             link=self.site.url(*component.link),
-            offers=component.offers,
+            offers=component.offers + (", API only" if self._has_only_api(component.name) else ""),
             pid=record.pid if record and alive else None,
             running_seconds=record.running_seconds() if record and alive else None,
             detail=skipped,

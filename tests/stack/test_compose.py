@@ -165,7 +165,7 @@ def test_commands_go_to_docker_compose_with_our_file(monkeypatch: pytest.MonkeyP
     assert why_no_engine() == ""
     containers = ComposeStack()
     containers.up()
-    containers.logs("loki", follow=True)
+    containers.logs(["loki"], follow=True)
     containers.down(volumes=True)
     words = [line.removeprefix(f"compose --file {COMPOSE} ") for line in said.read_text().splitlines()[2:]]
     assert words == ["up --detach --wait", "logs --tail=200 --follow loki", "down --volumes"]
