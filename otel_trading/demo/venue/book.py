@@ -50,6 +50,8 @@ class Book:
             "bids": dict(content["bids"]),
             "asks": dict(content["asks"]),
         }
+        prices = [price for side in self._levels.values() for price in side]
+        self._price_decimals = len(prices[0].partition(".")[2]) if prices else 2
         self._consumed: dict[tuple[BookSide, str], Decimal] = {}
 
     def apply(self, delta: dict[str, Any]) -> None:
@@ -84,7 +86,7 @@ class Book:
 
     def levels(self, side: BookSide) -> Iterator[Level]:
         """Yield the levels of ``side`` from the best on, as an order arriving now meets them."""
-        quote = self.quote if self.quote is not None and self.quote.update_id > self.last_update_id else None
+        quote = self._newer_quote()
         best = None
         if quote is not None:
             price, quantity = (quote.bid, quote.bid_quantity) if side == "bids" else (quote.ask, quote.ask_quantity)
@@ -100,18 +102,25 @@ class Book:
         return next((level.price for level in self.levels(side)), None)
 
     def displayed(self, side: BookSide, price: Decimal) -> Decimal:
-        """Return the quantity shown at ``price``, ours not included."""
-        for level in self.levels(side):
-            if level.price == price:
-                return level.quantity
-            if (level.price < price) if side == "bids" else (level.price > price):
-                break
-        return _ZERO
+        """Return the quantity shown at ``price``, less what our own fills took of it."""
+        wire_price = f"{price:.{self._price_decimals}f}"
+        shown = self._levels[side].get(wire_price, "0")
+        quote = self._newer_quote()
+        if quote is not None:
+            best, quantity = (quote.bid, quote.bid_quantity) if side == "bids" else (quote.ask, quote.ask_quantity)
+            if wire_price == best:
+                shown = quantity
+            elif (price > Decimal(best)) if side == "bids" else (price < Decimal(best)):
+                return _ZERO
+        return max(Decimal(shown) - self._consumed.get((side, wire_price), _ZERO), _ZERO)
 
     def consume(self, side: BookSide, wire_price: str, quantity: Decimal) -> None:
         """Remember that a fill of ours took ``quantity`` from a level."""
         key = (side, wire_price)
         self._consumed[key] = self._consumed.get(key, _ZERO) + quantity
+
+    def _newer_quote(self) -> Quote | None:
+        return self.quote if self.quote is not None and self.quote.update_id > self.last_update_id else None
 
     def _left(self, side: BookSide, price: str, quantity: str) -> Iterator[Level]:
         left = Decimal(quantity) - self._consumed.get((side, price), _ZERO)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 AccountT = TypeVar("AccountT", bound=Account)
 
 _ZERO = Decimal(0)
+_ORDERS_REMEMBERED = 10_000
 
 
 class MatchingEngine(Generic[AccountT]):
@@ -197,6 +198,7 @@ class MatchingEngine(Generic[AccountT]):
     def _accept(self, order: Order, matches: list[tuple[Level, Decimal]]) -> list[Report]:
         self.orders[order.id] = order
         self._by_client_id[order.request.client_id] = order
+        self._forget_oldest()
         reports = [report(ExecutionType.NEW, order)]
         for level, quantity in matches:
             self.book.consume(_opposite(order.side), level.wire_price, quantity)
@@ -212,6 +214,15 @@ class MatchingEngine(Generic[AccountT]):
         else:
             reports.append(self._end(order, Status.EXPIRED, ExecutionType.EXPIRED))
         return reports
+
+    def _forget_oldest(self) -> None:
+        while len(self.orders) > _ORDERS_REMEMBERED:
+            oldest = next((order for order in self.orders.values() if not order.is_open), None)
+            if oldest is None:
+                return
+            del self.orders[oldest.id]
+            if self._by_client_id.get(oldest.request.client_id) is oldest:
+                del self._by_client_id[oldest.request.client_id]
 
     def _fill(self, order: Order, price: Decimal, quantity: Decimal, *, maker: bool) -> Report:
         now = self._clock_ms()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _STEP_NS = 5_000_000
 _STEP_SECONDS = _STEP_NS / 1e9
-_DEPTH_EVERY_STEPS = 20
 _SYMBOL = "BTCUSDT"
 
 
@@ -44,8 +43,8 @@ class MarketModel:
     burst_factor: float = 8.0
     jump_bps: float = 3.0
     basis_bps: float = -2.0
-    basis_deviation_bps: float = 6.0
-    basis_half_life: float = 4.0
+    basis_deviation_bps: float = 7.0
+    basis_half_life: float = 3.0
 
 
 _STYLES: dict[VenueName, Style] = {
@@ -56,8 +55,9 @@ _STYLES: dict[VenueName, Style] = {
         tick=0.1, step=0.001, price_digits=(1, 2), quantity_digits=(3, 3), grid_ticks=6, typical_quantity=1.5
     ),
 }
-_QUOTES_PER_SECOND: dict[VenueName, float] = {"spot": 25.0, "perp": 50.0}
-_TRADES_PER_SECOND: dict[VenueName, float] = {"spot": 8.0, "perp": 16.0}
+_QUOTES_PER_SECOND: dict[VenueName, float] = {"spot": 55.0, "perp": 120.0}
+_TRADES_PER_SECOND: dict[VenueName, float] = {"spot": 20.0, "perp": 45.0}
+_STEPS_PER_DEPTH: dict[VenueName, int] = {"spot": 20, "perp": 10}
 _FIRST_IDS: dict[VenueName, tuple[int, int]] = {
     "spot": (50_000_000_000, 3_700_000_000),
     "perp": (5_100_000_000_000, 5_200_000_000),
@@ -96,7 +96,7 @@ class GeneratedMarket(MarketSource):
                 side = sides[name]
                 side.follow(prices.spot if name == "spot" else prices.perp)
                 frames += side.events(started, prices.activity, event_ms)
-                if step % _DEPTH_EVERY_STEPS == _DEPTH_EVERY_STEPS - 1:
+                if (step + 1) % _STEPS_PER_DEPTH[name] == 0:
                     frames += side.depth(started + _STEP_NS - 1, event_ms)
             frames.sort(key=_time)
             yield from frames

@@ -134,8 +134,15 @@ class VenueProcess:
         await self._call("POST", "/control/start", body, within + _STOP_TIMEOUT)
 
     async def finished(self) -> None:
-        """Return when the source is played to its end."""
-        while (await self.stats())["state"] != "finished":  # noqa: ASYNC110 - another process cannot set an event
+        """Return when the source is played to its end.
+
+        Raises:
+            VenueProcessError: the replay broke off.
+
+        """
+        while (stats := await self.stats())["state"] != "finished":
+            if stats["state"] == "failed":
+                raise VenueProcessError(f"the replay broke off: {stats['error']}")
             await asyncio.sleep(_POLL_SECONDS)
 
     async def switch_on(self, fault: Fault | str) -> None:

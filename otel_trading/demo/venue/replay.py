@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from otel_trading.demo.venue.market import Frame, MarketSource, VenueName
     from otel_trading.demo.venue.server import Venue
 
-State = Literal["waiting", "running", "finished"]
+State = Literal["waiting", "running", "finished", "failed"]
 
 _FRAMES_BETWEEN_TURNS = 32
 _SHORTEST_SLEEP = 0.0005
@@ -36,6 +36,7 @@ class Replay:
         self.state: State = "waiting"
         self.position_ns = 0
         self.frames = 0
+        self.error: str | None = None
         self._source = source
         self._venues = venues
         self._speed = speed
@@ -60,13 +61,20 @@ class Replay:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        try:
+            await self._play()
+        except Exception as error:
+            self.state, self.error = "failed", f"{type(error).__name__}: {error}"
+            raise
+        self.state = "finished"
+
+    async def _play(self) -> None:
         venues = self._venues
         keep_pace = self._pace()
         for frame in self._source.frames(self._event_clock()):
             await keep_pace(frame)
             await venues[frame.venue].market_data(frame)
             self.frames += 1
-        self.state = "finished"
 
     def _event_clock(self) -> Callable[[int], int]:
         started_ns, speed = time.time_ns(), self._speed or 1.0

@@ -152,13 +152,16 @@ class Venues:
         """Return the replay's state and what each venue sent and did.
 
         Returns:
-            ``state`` (``waiting``, ``running`` or ``finished``), ``position_ns`` and ``frames`` of the replay, and for
+            ``state`` (``waiting``, ``running``, ``finished`` or ``failed``), ``position_ns``, ``frames`` and, where it
+            failed, the ``error`` of the replay, and for
             ``spot`` and ``perp``: frames ``sent``, ``dropped`` (nobody subscribed) and ``silenced`` by stream, current
             ``subscribers``, ``orders`` by what became of them, ``open_orders`` and active ``faults``.
 
         """
         replay = self.replay
-        head = {"state": replay.state, "position_ns": replay.position_ns, "frames": replay.frames}
+        head: Json = {"state": replay.state, "position_ns": replay.position_ns, "frames": replay.frames}
+        if replay.error is not None:
+            head["error"] = replay.error
         return {**head, **{name: venue.stats() for name, venue in self.venues.items()}}
 
     def _add_control(self, router: web.UrlDispatcher) -> None:

@@ -351,3 +351,15 @@ def test_the_perpetual_wallet_is_conserved_under_random_trading(perp: MatchingEn
     )
     changes = sum((fill.realized - fill.commission for _, fill in fills), D(0))
     assert perp.account.wallet == D(1_000_000) + changes
+
+
+def test_old_orders_are_forgotten_in_the_end(
+    spot: MatchingEngine[SpotAccount], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are done, oldest first; an open one is kept, so that memory stays bounded and nothing open is lost."""
+    monkeypatch.setattr("otel_trading.demo.venue.engine._ORDERS_REMEMBERED", 3)
+    resting, _ = spot.place(limit(BUY, "1", "40000.00"))
+    done = [spot.place(limit(BUY, "1", "40000.00", TimeInForce.IOC))[0] for _ in range(5)]
+    assert list(spot.orders) == [resting.id, done[3].id, done[4].id]
+    assert spot.find(None, done[0].request.client_id) is None
+    assert spot.find(None, resting.request.client_id) is resting

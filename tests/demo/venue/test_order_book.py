@@ -91,3 +91,15 @@ def test_a_changed_quote_renews_its_level(book: Book) -> None:
 def test_an_empty_side_has_no_best_price() -> None:
     """None instead of an error."""
     assert Book(json.dumps({"lastUpdateId": 1, "bids": [], "asks": []})).best("bids") is None
+
+
+def test_displayed_quantity_follows_the_newer_quote(book: Book) -> None:
+    """At the best price the quote's quantity counts, above it nothing is shown, behind it the book's."""
+    assert book.displayed("bids", D(99)) == D("1.000")
+    book.set_quote(quote(12, "98.00", "1.500", "101.00", "0.500"))
+    assert book.displayed("bids", D(99)) == 0
+    assert book.displayed("bids", D(98)) == D("1.500")
+    assert book.displayed("asks", D("102.0")) == D("2.000")
+    assert book.displayed("asks", D("101.50")) == 0
+    book.consume("asks", "102.00", D("1.5"))
+    assert book.displayed("asks", D(102)) == D("0.500")

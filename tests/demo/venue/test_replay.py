@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from otel_trading.demo.venue import RecordedMarket, VenueProcess, Venues
+from otel_trading.demo.venue import RecordedMarket, VenueProcess, VenueProcessError, Venues
 from otel_trading.demo.venue.recording import Recording, RecordingError
 from tests.demo.venue.venue_clients import recordings, until, watching
 
@@ -127,3 +127,14 @@ def test_a_file_without_a_snapshot_is_refused(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress(b"1 {}\n"))
     with pytest.raises(RecordingError, match=r"empty\.gz holds no depth snapshot"):
         Recording(file, "spot").snapshot()
+
+
+async def test_a_recording_that_breaks_off_is_told(tmp_path: Path) -> None:
+    """A truncated file ends the replay with its reason instead of leaving everybody waiting."""
+    files = recordings()
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(files["spot"].read_bytes()[:100_000])
+    async with VenueProcess(spot=cut, perp=files["perp"], speed=None) as venues:
+        await venues.start(wait_for=[])
+        with pytest.raises(VenueProcessError, match="broke off: EOFError"):
+            await venues.finished()
