@@ -18,7 +18,7 @@ from otel_trading.demo.venue.venues import Venues
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from otel_trading.demo.venue.market import MarketSource
+    from otel_trading.demo.venue.market import MarketSource, VenueName
 
 _PARENT_CHECK_SECONDS = 0.5
 
@@ -38,13 +38,12 @@ async def _serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
-    ports = {"spot": options.spot_port, "perp": options.perp_port}
-    async with Venues(source, speed=options.speed, seed=options.seed, ports=ports) as venues:  # type: ignore[arg-type]
+    ports: dict[VenueName, int] = {"spot": options.spot_port, "perp": options.perp_port}
+    async with Venues(source, speed=options.speed, seed=options.seed, ports=ports) as venues:
         print(json.dumps(venues.urls), flush=True)  # noqa: T201 - the parent waits for this line
-        if options.parent is not None:
-            watch = loop.create_task(_watch_parent(options.parent, over))
+        watch = None if options.parent is None else loop.create_task(_watch_parent(options.parent, over))
         await over.wait()
-        if options.parent is not None:
+        if watch is not None:
             watch.cancel()
 
 

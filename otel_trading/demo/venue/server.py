@@ -50,7 +50,7 @@ class Venue(ABC, Generic[AccountT]):
         secret: the key's secret.
         seed: of latencies and of what a ``reject`` fault hits.
         ack: the time from an order to its acknowledgement.
-        weights: request weight per minute and orders per ten seconds it allows.
+        limits: request weight per minute and orders per ten seconds it allows.
 
     """
 

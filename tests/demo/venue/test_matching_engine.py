@@ -353,9 +353,7 @@ def test_the_perpetual_wallet_is_conserved_under_random_trading(perp: MatchingEn
     assert perp.account.wallet == D(1_000_000) + changes
 
 
-def test_old_orders_are_forgotten_in_the_end(
-    spot: MatchingEngine[SpotAccount], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_orders_are_forgotten(spot: MatchingEngine[SpotAccount], monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are done, oldest first; an open one is kept, so that memory stays bounded and nothing open is lost."""
     monkeypatch.setattr("otel_trading.demo.venue.engine._ORDERS_REMEMBERED", 3)
     resting, _ = spot.place(limit(BUY, "1", "40000.00"))

@@ -121,11 +121,12 @@ async def test_slow_acknowledgements() -> None:
         await venues.switch_on("slow_ack:spot:400ms")
         started = time.perf_counter()
         await spot.client.create_order(spot.symbol, "limit", "buy", 0.01, 40_000)
-        assert 0.4 < time.perf_counter() - started < 1.0
+        slow = time.perf_counter() - started
+        assert slow > 0.4
         await venues.switch_off("spot", "slow_ack")
         started = time.perf_counter()
         await spot.client.create_order(spot.symbol, "limit", "buy", 0.01, 40_000)
-        assert time.perf_counter() - started < 0.3
+        assert time.perf_counter() - started < slow - 0.2
 
 
 @pytest.mark.parametrize(

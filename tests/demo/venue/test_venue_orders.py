@@ -131,7 +131,7 @@ async def test_acknowledgements_take_realistic_time() -> None:
             started = time.perf_counter()
             await watcher.client.create_order(watcher.symbol, "limit", "buy", 0.001, 40_000, {"timeInForce": "IOC"})
             times.append(time.perf_counter() - started)
-        assert 0.006 < sorted(times)[20] < 0.05
+        assert 0.006 < sorted(times)[20] < 0.1
 
 
 async def test_usage_is_told_and_limited() -> None:
