@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -120,6 +121,12 @@ class Stack:
 
         """
         wanted = [component_named(name) for name in COMPONENTS if name in set(components)]
+        self._run_dir.mkdir(parents=True, exist_ok=True)
+        with (self._run_dir / "lock").open("w") as lock:  # a second `up` waits, and then finds everything running
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._up(wanted)
+
+    def _up(self, wanted: list[Component]) -> None:
         build(
             [c.name for c in wanted if c.name in BACKENDS and not self._alive(c.name)],
             cache_root=self.cache_root,
@@ -127,7 +134,6 @@ class Stack:
         )
         starting = [c for c in wanted if not self._alive(c.name) and not self._why_skipped(c.name)]
         check_free(self.ports, [port for component in starting for port in component.listens])
-        self._run_dir.mkdir(parents=True, exist_ok=True)
         self._ports_file.write_text(json.dumps(asdict(self.ports)))
         for component in starting:
             self._launch(component)

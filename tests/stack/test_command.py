@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,14 @@ def test_a_component_that_cannot_start_shows_the_end_of_its_log(backends: None, 
             broken.up(["collector"])
     finally:
         broken.down()
+
+
+def test_two_ups_at_once_start_one_stack(shell: Shell) -> None:
+    """The second waits for the first, and finds everything running."""
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: shell("stack", "up", "--native"), range(2)))
+    assert [up.returncode for up in done] == [0, 0], [up.stderr for up in done]
+    assert len(shell.processes()) == 5
 
 
 def test_a_component_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +16,6 @@ from tests.stack.link_files import files_of_the_stack
 from tests.stack.sending import eventually
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from otel_trading.stack import Stack
 
 AGENT = config_file("collector", "agent.yaml")
@@ -50,6 +49,15 @@ def test_promtool_accepts_prometheus_yml_and_its_rules(backends: None) -> None:
         find_tool("promtool", cache_directory()), "check", "config", str(config_file("collector", "prometheus.yml"))
     )
     assert "4 rules found" in told
+
+
+@pytest.mark.stack
+def test_rules_fire_and_resolve_when_they_should(backends: None, tmp_path: Path) -> None:
+    """Promtool plays series against each rule: quiet, firing, resolved."""
+    cases = tmp_path / "rules.test.yml"
+    written = Path(__file__).with_name("rules.test.yml").read_text()
+    cases.write_text(written.replace("RULES", str(config_file("collector", "rules", "stack.yml"))))
+    assert "SUCCESS" in run(find_tool("promtool", cache_directory()), "test", "rules", str(cases))
 
 
 @pytest.mark.stack
