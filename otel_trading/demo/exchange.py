@@ -72,6 +72,7 @@ def _addresses(venue: str, url: str, addresses: dict[str, Any]) -> dict[str, Any
     socket = url.replace("http", "ws", 1)
     if venue == "spot":
         rest = dict.fromkeys(("public", "private"), f"{url}/api/v3")
+        # ccxt tells a spot socket from a contract's by "/stream" in its address
         sockets = {"spot": f"{socket}/stream/ws", "ws-api": {"spot": f"{socket}/ws-api/v3"}}
     else:
         rest = {
@@ -106,6 +107,7 @@ def _exchange_class(venue: str) -> type[Any]:
             elif event is None and "A" in message:
                 callback("bookTicker", message)
 
+    # ccxt finds the error classes of a market type by the venue's real address
     def get_exceptions_by_url(self: Any, url: str | None, kind: str) -> Any:  # noqa: ANN401 - ccxt carries no types
         real = _REAL_ADDRESS[venue] if url is not None else None
         return base.get_exceptions_by_url(self, real, kind)

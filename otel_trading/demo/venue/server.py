@@ -242,8 +242,8 @@ class Venue(ABC, Generic[AccountT]):
             if self.faults.get("disconnect") is not None:
                 return web.Response(status=503, text="Service Unavailable")
             transport = request.transport
-            if not isinstance(transport, asyncio.Transport):
-                return web.Response(status=400)
+            if transport is None:
+                raise ConnectionResetError("the client left before it was served")
             self._transports.add(transport)
             try:
                 return await serve(request)

@@ -36,6 +36,7 @@ def statuses(watcher: Watcher, order_id: str) -> list[str]:
 async def test_a_marketable_order_fills_and_is_reported(venue: Any) -> None:
     """The answer holds the fill, the user data stream tells open then closed, and the trade list agrees."""
     async with trading(venue) as (watcher, _):
+        watcher.watch("executions", lambda: watcher.client.watch_my_trades(watcher.symbol))
         price = watcher.best("asks") + 30
         order = await watcher.client.create_order(
             watcher.symbol, "limit", "buy", 0.01, price, {"timeInForce": "IOC", "clientOrderId": "mine-1"}
@@ -47,6 +48,8 @@ async def test_a_marketable_order_fills_and_is_reported(venue: Any) -> None:
         await until(lambda: bool(watcher.seen["balance"]))
         trades = await watcher.client.fetch_my_trades(watcher.symbol)
         assert sum(trade["amount"] for trade in trades) == pytest.approx(0.01)
+        reported = {trade["id"]: trade["amount"] for batch in watcher.seen["executions"] for trade in batch}
+        assert reported == {trade["id"]: trade["amount"] for trade in trades}
         assert {trade["takerOrMaker"] for trade in trades} == {"taker"}
         assert {trade["fee"]["currency"] for trade in trades} == {"BTC" if venue == "spot" else "USDT"}
 

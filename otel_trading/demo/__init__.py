@@ -1,0 +1,1 @@
+"""The reference bot and the simulated venues it trades on."""
