@@ -46,11 +46,14 @@ class ProcessRecord:
         partial.replace(file)
 
     def is_alive(self) -> bool:
-        """Tell whether this very process still runs (a zombie does not)."""
+        """Tell whether this very process still runs, or still holds its ports while it ends."""
         with suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
-        seen = _start_and_program(self.pid)
-        return seen is not None and seen == (self.started, self.program)
+        seen = _Seen.of(self.pid)
+        if seen is None or seen.started != self.started:
+            return False
+        # its first thread is a zombie, its memory is gone: the files are closed only when the last thread has ended
+        return seen.threads > 1 if seen.is_zombie else seen.program in {self.program, ""}
 
     def running_seconds(self) -> float:
         """Return how long ago the process began."""
@@ -59,7 +62,7 @@ class ProcessRecord:
     def send(self, number: signal.Signals) -> None:
         """Send a signal, if this very process still runs."""
         if self.is_alive():
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, number)
 
     def wait_until_gone(self, seconds: float) -> bool:
@@ -108,10 +111,10 @@ def start_detached(command: Sequence[str], *, environment: Mapping[str, str], lo
         )
     except OSError as error:
         raise StartError(f"cannot execute {command[0]}: {error.strerror}") from error
-    seen = _start_and_program(pid)
-    if seen is None:
+    seen = _Seen.of(pid)
+    if seen is None or not seen.program:
         raise StartError(f"{command[0]} ended at once; see {log}\n{tail(log)}")
-    return ProcessRecord(pid, *seen)
+    return ProcessRecord(pid, seen.started, seen.program)
 
 
 def tail(file: Path, lines: int = 8) -> str:
@@ -123,11 +126,22 @@ def tail(file: Path, lines: int = 8) -> str:
         return "\n".join(stream.read().decode(errors="replace").splitlines()[-lines:])
 
 
-def _start_and_program(pid: int) -> tuple[int, str] | None:
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        if after_name[0] in "ZX":
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    started: int
+    threads: int
+    is_zombie: bool
+    program: str  # empty once the process has begun to end
+
+    @classmethod
+    def of(cls, pid: int) -> Self | None:
+        folder = Path(f"/proc/{pid}")
+        try:
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
             return None
-        return int(after_name[19]), str(Path(f"/proc/{pid}/exe").readlink()).removesuffix(" (deleted)")
-    except OSError:
-        return None
+        try:
+            program = str((folder / "exe").readlink()).removesuffix(" (deleted)")
+        except OSError:
+            program = ""
+        return cls(int(after_name[19]), int(after_name[17]), after_name[0] in "ZX", program)
