@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from otel_trading.demo.venue.market import Frame, MarketSource, VenueName
     from otel_trading.demo.venue.server import Venue
@@ -80,7 +80,7 @@ class Replay:
         started_ns, speed = time.time_ns(), self._speed or 1.0
         return lambda position_ns: (started_ns + round(position_ns / speed)) // 1_000_000
 
-    def _pace(self) -> Callable[[Frame], Any]:
+    def _pace(self) -> Callable[[Frame], Awaitable[None]]:
         loop = asyncio.get_running_loop()
         started, first_ns, speed = loop.time(), None, self._speed
 
