@@ -152,34 +152,67 @@ def test_two_meters_with_the_same_instrument_do_not_overwrite_each_other(stack: 
     assert {series["metric"]["otel_scope_name"]: series["value"][1] for series in found} == {"one": "1", "two": "2"}
 
 
+BACKENDS_OF_SIGNALS = ("prometheus", "loki", "jaeger")
+ROUNDS, EACH = 5, 100
+
+
+def send_orders(emitter: Sender) -> list[str]:
+    trace_ids = []
+    orders = emitter.meter.create_counter("tests.orders")
+    for _ in range(ROUNDS):
+        for _ in range(EACH):
+            with emitter.tracer.start_as_current_span("order") as span:
+                orders.add(1)
+                log(emitter, "order sent", span=span)
+            trace_ids.append(trace_id_of(span))
+        emitter.flush()
+        time.sleep(0.05)
+    return trace_ids
+
+
+def assert_nothing_is_lost(stack: Stack, trace_ids: list[str]) -> None:
+    loki, jaeger, prometheus = (
+        Loki(stack.urls["loki"]),
+        Jaeger(stack.urls["jaeger_ui"]),
+        Prometheus(stack.urls["prometheus"]),
+    )
+    lines, series = '{service_name="survivor"}', 'tests_orders_total{job="tests/survivor"}[10m]'
+    eventually(lambda: len(loki.lines(lines)) >= len(trace_ids))
+    assert len(loki.lines(lines)) == len(trace_ids)
+    assert eventually(lambda: all(jaeger.spans(trace_id) for trace_id in trace_ids))
+    eventually(lambda: [found for found in prometheus.query(series) if len(found["values"]) == ROUNDS])
+    [counter] = prometheus.query(series)
+    assert [float(value) for _, value in counter["values"]] == [EACH * (number + 1) for number in range(ROUNDS)]
+
+
 def test_kill_minus_nine_of_the_collector_with_every_backend_down_loses_nothing(own_stack: Stack) -> None:
     """Traces, log lines and every metric sample that the Collector took are there after it comes back."""
-    backends = ("prometheus", "loki", "jaeger")
-    for name in backends:
+    for name in BACKENDS_OF_SIGNALS:
         own_stack.stop(name)
-    rounds, each = 5, 20
-    trace_ids = []
     with sender(own_stack, "survivor") as emitter:
-        orders = emitter.meter.create_counter("tests.orders")
-        for _ in range(rounds):
-            for _ in range(each):
-                with emitter.tracer.start_as_current_span("order") as span:
-                    orders.add(1)
-                    log(emitter, "order sent", span=span)
-                trace_ids.append(trace_id_of(span))
-            emitter.flush()
-            time.sleep(0.05)
+        trace_ids = send_orders(emitter)
         own_stack.stop("collector", kill=True)
         own_stack.up()
+        assert_nothing_is_lost(own_stack, trace_ids)
 
-        loki, jaeger = Loki(own_stack.urls["loki"]), Jaeger(own_stack.urls["jaeger_ui"])
-        prometheus = Prometheus(own_stack.urls["prometheus"])
-        sent = rounds * each
-        lines = '{service_name="survivor"}'
-        eventually(lambda: len(loki.lines(lines)) >= sent)
-        assert len(loki.lines(lines)) == sent
-        assert eventually(lambda: all(jaeger.spans(trace_id) for trace_id in trace_ids))
-        series = 'tests_orders_total{job="tests/survivor"}[10m]'
-        eventually(lambda: [s for s in prometheus.query(series) if len(s["values"]) == rounds])
-        [counter] = prometheus.query(series)
-        assert [float(value) for _, value in counter["values"]] == [each * (number + 1) for number in range(rounds)]
+
+def test_kill_minus_nine_of_the_collector_while_it_delivers_a_backlog_loses_nothing(own_stack: Stack) -> None:
+    """What was on its way when the Collector died is sent again, and stored once."""
+    for name in BACKENDS_OF_SIGNALS:
+        own_stack.stop(name)
+    with sender(own_stack, "survivor") as emitter:
+        trace_ids = send_orders(emitter)
+        own_stack.up(BACKENDS_OF_SIGNALS)
+        own_stack.stop("collector", kill=True)
+        own_stack.up()
+        assert_nothing_is_lost(own_stack, trace_ids)
+
+
+def test_kill_minus_nine_of_every_backend_loses_nothing(own_stack: Stack) -> None:
+    """What the backends had acknowledged is in their own logs, what they had not is still queued."""
+    with sender(own_stack, "survivor") as emitter:
+        trace_ids = send_orders(emitter)
+        for name in BACKENDS_OF_SIGNALS:
+            own_stack.stop(name, kill=True)
+        own_stack.up()
+        assert_nothing_is_lost(own_stack, trace_ids)
