@@ -181,7 +181,7 @@ def _ops(telemetry: Telemetry, resolved: Resolved) -> tuple[OpsServer | None, li
     try:
         return OpsServer(telemetry, *wanted), []
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         return None, [
             f"ops_port={settings.ops_port} on {settings.ops_host} cannot be used ({reason}): /metrics is not served; "
             "set OTEL_TRADING_OPS_PORT to a free port, or to 0 for any"

@@ -18,8 +18,9 @@ _OURS = frozenset({"aiohttp-client", "logging"})
 class Distro(BaseDistro):  # type: ignore[misc]
     """Loads every other instrumentation as the standard distro does."""
 
-    def _configure(self, **kwargs: Any) -> None:
-        """Leave the configuration to the configurator."""
+    def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002 - the contract's signature
+        """Choose our configurator, also where another distribution is installed beside this one."""
+        os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otel_trading")
 
     def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the contract's types
         """Load one instrumentation unless ``configure()`` has it; one that fails costs itself."""

@@ -153,6 +153,7 @@ class Telemetry:
             thread.join(max(0.0, deadline - time.monotonic()))
         if self.ops is not None:
             self.ops.close()
+            self.ops = None
         return delivered
 
     def replace(self, pipeline: Pipeline) -> None:
@@ -162,9 +163,7 @@ class Telemetry:
         self.meter_provider.use(pipeline.meter_provider, pipeline.ledgers["metrics"])
         self.tracer_provider.use(pipeline.tracer_provider, pipeline.ledgers["traces"])
         self.logger_provider.use(pipeline.logger_provider)
-        drain = threading.Thread(
-            target=old.close, args=(self._deadline(None),), name="otel-draining", daemon=True
-        )
+        drain = threading.Thread(target=old.close, args=(self._deadline(None),), name="otel-draining", daemon=True)
         self._draining = [thread for thread in self._draining if thread.is_alive()] + [drain]
         self._pipeline = pipeline
         drain.start()

@@ -142,9 +142,7 @@ for _name in _EXPORTER_LOGGERS:
     logging.getLogger(_name).addFilter(_listen)
 
 
-def _exporter(
-    signal: Signal, destination: Destination, session: requests.Session, arguments: dict[str, object]
-) -> Any:  # noqa: ANN401 - three exporters without a common base
+def _exporter(signal: Signal, destination: Destination, session: requests.Session, arguments: dict[str, object]) -> Any:  # noqa: ANN401 - three exporters without a common base
     arguments = {
         "endpoint": destination.url,
         "headers": dict(destination.headers) or None,

@@ -21,6 +21,7 @@ Item = TypeVar("Item")
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 15.0
 
+
 class BatchQueue(Generic[Item]):
     """Collects items and delivers them in batches from a thread of its own.
 
@@ -28,9 +29,7 @@ class BatchQueue(Generic[Item]):
     and when it is full the oldest waiting item is dropped and counted as ``queue_full``.
     """
 
-    def __init__(
-        self, sender: Sender[Item], ledger: Ledger, *, capacity: int, batch_size: int, delay: float
-    ) -> None:
+    def __init__(self, sender: Sender[Item], ledger: Ledger, *, capacity: int, batch_size: int, delay: float) -> None:
         self.ledger = ledger
         self._sender = sender
         self._capacity = capacity
@@ -187,7 +186,9 @@ class BatchQueue(Generic[Item]):
             self.ledger.dropped("refused", rejected)
             self.ledger.failed(delivery.reason or "refused")
             if not self._refused:
-                report(f"{self.ledger.signal}: {self._sender.target} refuses items: {delivery.reason}; they are dropped")
+                report(
+                    f"{self.ledger.signal}: {self._sender.target} refuses items: {delivery.reason}; they are dropped"
+                )
         self._refused = bool(rejected)
 
     def _keep(self, delivery: Delivery) -> None:

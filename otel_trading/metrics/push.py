@@ -14,6 +14,7 @@ from otel_trading.export.delivery import Delivery, Outcome, Sender
 from otel_trading.export.ledger import Ledger
 from otel_trading.settings import report
 
+
 class PushReader(MetricReader):
     """Pushes every interval (seconds); a failed push is counted, and the next one carries the totals.
 

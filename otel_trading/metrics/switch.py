@@ -61,6 +61,7 @@ class _Instrument(Generic[_Real]):
     def __init__(self, create: Callable[[api.Meter], _Real], meter: api.Meter, ledger: Ledger, name: str) -> None:
         self.name = name
         self._create = create
+        self._useless = False
         self.switch(meter, ledger)
 
     def switch(self, meter: api.Meter, ledger: Ledger) -> None:
@@ -68,7 +69,9 @@ class _Instrument(Generic[_Real]):
         try:
             self._real = self._create(meter)
         except Exception as error:  # noqa: BLE001 - a bad name costs this instrument, not the bot
-            report(f"instrument {self.name!r} records nothing: {error}")
+            if not self._useless:
+                report(f"instrument {self.name!r} records nothing: {error}")
+            self._useless = True
             self._real = self._create(api.NoOpMeter("otel_trading"))
 
     def _report(self, call: Callable[..., None], amount: object, attributes: object, context: Context | None) -> None:

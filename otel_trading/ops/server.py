@@ -71,9 +71,9 @@ class OpsServer:
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/status", self._status)
         application.router.add_get("/health", self._health)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.SockSite(runner, self._socket, shutdown_timeout=0.1).start()
+        await web.SockSite(runner, self._socket).start()
         try:
             await self._stop.wait()
         finally:

@@ -86,7 +86,7 @@ def _validated(layers: list[Layer]) -> tuple[Settings, list[tuple[str, Value]]]:
 
 
 def _problem(option: str, value: Value, settings: Settings) -> Problem:
-    raw = "****" if metadata(option)["secret"] else value.raw
+    raw = "****" if metadata(option)["secret"] else value.written
     used = shown(option, getattr(settings, option))
     origin = value.origin.split(" ", 1)[0] if value.origin.startswith("environment") else value.origin
     return Problem(value.setting, raw, metadata(option)["allowed"], used, origin)

@@ -219,7 +219,7 @@ class Settings(BaseSettings):
         allowed="a ratio from 0 to 1 for traceidratio",
         env=("OTEL_TRACES_SAMPLER_ARG",),
     )
-    propagators: Exporters = _option(
+    propagators: Annotated[Exporters, AfterValidator(parse.installed_propagators)] = _option(
         ("tracecontext", "baggage"),
         "How trace context travels to other services.",
         allowed="a comma separated list of installed propagators (tracecontext, baggage, none)",
@@ -256,7 +256,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _lists_may_be_text(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic's ValidationInfo
-        if isinstance(value, str) and cls.model_fields[info.field_name or ""].annotation == Exporters:
+        if isinstance(value, str) and cls.model_fields[info.field_name].annotation == Exporters:
             return parse.names(value)
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from urllib.parse import unquote, urlsplit
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -70,6 +71,18 @@ def boolean(value: str) -> bool:
     if word in _FALSE:
         return False
     raise ValueError(value)
+
+
+def installed_propagators(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Propagators that are installed; ``none`` stands for no propagation.
+
+    >>> installed_propagators(("tracecontext",))
+    ('tracecontext',)
+    """
+    known = {entry.name for entry in entry_points(group="opentelemetry_propagator")} | {"none"}
+    if not value or not known.issuperset(value):
+        raise ValueError(value)
+    return value
 
 
 def collector_url(value: str) -> str:

@@ -39,11 +39,12 @@ _OTHER_VARIABLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A raw value and the place it stands in, such as ``environment OTEL_SERVICE_NAME``."""
+    """A raw value, the place it stands in, such as ``environment OTEL_SERVICE_NAME``, and how it is written there."""
 
     raw: object
     origin: str
     setting: str
+    written: object
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ def arguments(given: Mapping[str, object]) -> Layer:
     layer = Layer()
     for name, raw in given.items():
         if name in Settings.model_fields:
-            layer.values[name] = Value(raw, "argument", name)
+            layer.values[name] = Value(raw, "argument", name, raw)
         else:
             layer.problems.append(f"argument {name} is no option{_nearest(name, Settings.model_fields)}; ignored")
     return layer
@@ -74,7 +75,7 @@ def environment(variables: Mapping[str, str]) -> Layer:
             if not content:
                 continue
             try:
-                layer.values[name] = Value(parser(content), f"environment {variable}", variable)
+                layer.values[name] = Value(parser(content), f"environment {variable}", variable, content)
             except ValueError:
                 shown = "****" if metadata(name)["secret"] else content
                 used = "the default"
@@ -106,7 +107,7 @@ def file(path: Path | None) -> Layer:
         return layer
     for name, raw in _flattened(content):
         if name in Settings.model_fields:
-            layer.values[name] = Value(raw, f"file {path.name}", name)
+            layer.values[name] = Value(raw, f"file {path.name}", name, raw)
         else:
             layer.problems.append(
                 f"configuration file {path}: {name} is no option{_nearest(name, Settings.model_fields)}; ignored"
@@ -116,7 +117,7 @@ def file(path: Path | None) -> Layer:
 
 def profile(name: str) -> Layer:
     """The defaults of a profile."""
-    return Layer({option: Value(raw, f"profile {name}", option) for option, raw in PROFILES[name].items()})
+    return Layer({option: Value(raw, f"profile {name}", option, raw) for option, raw in PROFILES[name].items()})
 
 
 def find_file(given: object, variables: Mapping[str, str], folder: Path) -> Path | None:

@@ -106,11 +106,6 @@ _COUNT_LIMITS = {
 
 CHECKS: dict[str, Check] = {
     **{name: (_whole_from_zero, "a whole number from 0", default) for name, default in _COUNT_LIMITS.items()},
-    "OTEL_PROPAGATORS": (
-        _installed("opentelemetry_propagator", builtin=("none",)),
-        "a comma separated list of installed propagators, such as tracecontext,baggage",
-        "tracecontext,baggage",
-    ),
     "OTEL_METRICS_EXEMPLAR_FILTER": (
         _one_of("trace_based", "always_on", "always_off"),
         "trace_based, always_on or always_off",

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otel_trading import Telemetry, configure
+from tests.core.otlp_receiver import OtlpReceiver
+
+Configure = Callable[..., Telemetry]
+
+
+@pytest.fixture
+def receiver() -> Iterator[OtlpReceiver]:
+    """A Collector that can be told to misbehave."""
+    with OtlpReceiver() as running:
+        yield running
+
+
+@pytest.fixture
+def configured(receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
+    """``configure()`` towards the receiver, shut down at the end of the test."""
+    monkeypatch.chdir(tmp_path)
+    handles: list[Telemetry] = []
+
+    def configure_here(**options: Any) -> Telemetry:  # noqa: ANN401 - any option
+        defaults: dict[str, Any] = {"service_name": "test-bot", "endpoint": receiver.url, "ops_port": 0}
+        handles.append(configure(**{**defaults, "metric_interval": 60.0, **options}))
+        return handles[-1]
+
+    yield configure_here
+    for handle in handles:
+        handle.shutdown(2)
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a bot's source in a process of its own, with only the given OTEL_ variables."""
+
+    def run(source: str, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        script = tmp_path / "my_bot.py"
+        script.write_text(source, "utf-8")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
+        return subprocess.run(
+            [*(command or (sys.executable,)), str(script)],
+            env={**clean, "OTEL_TRADING_OPS_PORT": "0", **variables},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

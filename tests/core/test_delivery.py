@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from tests.core.conftest import Configure
+from tests.core.otlp_receiver import OtlpReceiver
+
+
+def wait_until(condition: object, seconds: float = 10.0) -> None:
+    """Wait for a condition to hold."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_three_signals_arrive_with_the_resource_and_the_trace_id(configured: Configure, receiver: OtlpReceiver) -> None:
+    """Span, log record and exemplar carry one trace id; the resource says who reports."""
+    handle = configured(service_version="1.2", profile="staging", resource_attributes={"team": "arb"})
+    with handle.tracer.start_as_current_span("tick") as span:
+        handle.meter.create_histogram("bot.decide.duration", "s").record(0.002)
+        logging.getLogger("bot").warning("order sent", extra={"trading.order.client_id": "c-1"})
+        trace_id = span.get_span_context().trace_id.to_bytes(16, "big")
+    assert handle.flush(5)
+    assert receiver.spans[0].trace_id == trace_id
+    (record,) = receiver.logs
+    assert record.trace_id == trace_id
+    assert {attribute.key: attribute.value.string_value for attribute in record.attributes} == {
+        "trading.order.client_id": "c-1"
+    }
+    point = receiver.metrics("bot.decide.duration")[0].exponential_histogram.data_points[0]
+    assert point.exemplars[0].trace_id == trace_id
+    resource = receiver.resource()
+    expected = {
+        "service.name": "test-bot",
+        "service.version": "1.2",
+        "deployment.environment.name": "staging",
+        "trading.execution.mode": "paper",
+        "telemetry.distro.name": "otel-trading",
+        "team": "arb",
+    }
+    assert expected.items() <= resource.items()
+    assert resource["service.instance.id"]
+
+
+def test_outage_is_bridged_and_said_once(
+    configured: Configure, receiver: OtlpReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the Collector answers 503 everything is kept; afterwards it all arrives; two lines tell the story."""
+    receiver.status = 503
+    handle = configured(span_delay=0.05, log_delay=0.05)
+    with caplog.at_level(logging.WARNING, "otel_trading"):
+        for number in range(100):
+            handle.tracer.start_span(f"tick {number}").end()
+            logging.getLogger("bot").warning("line %s", number)
+        wait_until(lambda: handle.status().signals["traces"].last_error == "HTTP status 503")
+        time.sleep(1.0)
+        receiver.status = 200
+        assert handle.flush(10)
+    assert [span.name for span in receiver.spans] == [f"tick {number}" for number in range(100)]
+    assert len(receiver.logs) == 100
+    said = [record.getMessage() for record in caplog.records if record.name == "otel_trading"]
+    assert said == [
+        f"otel-trading: nothing can be delivered to {receiver.url} (HTTP status 503); "
+        "what is sent there is kept and sent again",
+        f"otel-trading: deliveries to {receiver.url} arrive again",
+    ]
+
+
+def test_full_queue_drops_the_oldest_and_counts(configured: Configure, receiver: OtlpReceiver) -> None:
+    """With more spans than the queue holds, the newest are delivered and the account is exact."""
+    receiver.status = 503
+    handle = configured(span_queue_size=50, span_batch_size=10, span_delay=60.0)
+    for number in range(200):
+        handle.tracer.start_span(f"tick {number}").end()
+    receiver.status = 200
+    assert handle.flush(10)
+    account = handle.status().signals["traces"]
+    assert account.emitted == 200
+    assert account.sent == len(receiver.spans)
+    assert account.dropped == {"queue_full": 200 - len(receiver.spans)}
+    assert [span.name for span in receiver.spans][-40:] == [f"tick {number}" for number in range(160, 200)]
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 500])
+def test_refusals_are_losses_that_are_seen(
+    configured: Configure, receiver: OtlpReceiver, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """A redirect or an error of ours is a counted loss with its status, said once."""
+    receiver.status = status
+    handle = configured(metrics_exporter="none")
+    with caplog.at_level(logging.WARNING, "otel_trading"):
+        for _ in range(3):
+            handle.tracer.start_span("tick").end()
+            handle.flush(5)
+    account = handle.status().signals["traces"]
+    assert (account.sent, account.dropped) == (0, {"refused": 3})
+    assert account.last_error == f"HTTP status {status}"
+    assert len(caplog.records) == 1
+
+
+def test_partial_success_is_counted(configured: Configure, receiver: OtlpReceiver) -> None:
+    """Spans the Collector rejects from an accepted batch are dropped, the others sent."""
+    receiver.reject = 3
+    handle = configured()
+    for _ in range(10):
+        handle.tracer.start_span("tick").end()
+    handle.flush(5)
+    account = handle.status().signals["traces"]
+    assert (account.sent, account.dropped, account.last_error) == (7, {"refused": 3}, "too many")
+
+
+@pytest.mark.parametrize("timeout", [0.5, 1.5])
+def test_shutdown_keeps_one_deadline_with_a_hanging_collector(
+    configured: Configure, receiver: OtlpReceiver, timeout: float
+) -> None:
+    """A Collector that accepts and never answers costs the deadline once, not once a signal; nothing goes uncounted."""
+    receiver.hanging.set()
+    handle = configured(span_delay=0.05, log_delay=0.05)
+    handle.tracer.start_span("tick").end()
+    logging.getLogger("bot").warning("hello")
+    time.sleep(0.3)
+    started = time.monotonic()
+    assert not handle.shutdown(timeout)
+    assert time.monotonic() - started < timeout + 0.5
+    signals = handle.status().signals
+    assert signals["traces"].dropped == {"shut_down": 1}
+    assert signals["logs"].dropped == {"shut_down": 1}
+    receiver.released.set()
+
+
+def test_flush_keeps_its_deadline(configured: Configure, receiver: OtlpReceiver) -> None:
+    """flush() gives up in time and says that not all went out."""
+    receiver.hanging.set()
+    handle = configured()
+    handle.tracer.start_span("tick").end()
+    started = time.monotonic()
+    assert not handle.flush(0.5)
+    assert time.monotonic() - started < 1.0
+    receiver.released.set()
+
+
+def test_nothing_is_accepted_after_shutdown_and_it_is_counted(configured: Configure) -> None:
+    """What the bot reports too late is a drop with its reason."""
+    handle = configured()
+    tracer = handle.tracer
+    assert handle.shutdown(5)
+    tracer.start_span("late").end()
+    assert handle.status().signals["traces"].dropped == {"shut_down": 1}
+
+
+def test_headers_and_signal_endpoints_are_honoured(configured: Configure, receiver: OtlpReceiver) -> None:
+    """Headers reach the Collector; a signal's own endpoint wins over the one for all."""
+    with OtlpReceiver() as other:
+        handle = configured(headers={"api-key": "k"}, traces_endpoint=f"{other.url}/v1/traces")
+        handle.tracer.start_span("tick").end()
+        logging.getLogger("bot").warning("hello")
+        assert handle.flush(5)
+        assert [span.name for span in other.spans] == ["tick"]
+        assert receiver.spans == []
+        assert {headers["api-key"] for headers in receiver.headers + other.headers} == {"k"}
+
+
+def test_account_balances_under_threads(configured: Configure, receiver: OtlpReceiver) -> None:
+    """Emitted is sent plus dropped, to the item, with eight threads and a small queue."""
+    handle = configured(span_queue_size=64, span_batch_size=16, span_delay=0.01)
+
+    def work() -> None:
+        for _ in range(500):
+            handle.tracer.start_span("tick").end()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    handle.shutdown(10)
+    account = handle.status().signals["traces"]
+    assert account.emitted == 4_000
+    assert account.sent == len(receiver.spans)
+    assert account.sent + account.lost == 4_000
+    assert account.pending == 0
+
+
+def test_delivery_itself_is_not_traced(configured: Configure, receiver: OtlpReceiver) -> None:
+    """The sender's own requests and log lines produce no telemetry."""
+    handle = configured()
+    for _ in range(3):
+        handle.tracer.start_span("tick").end()
+        assert handle.flush(5)
+    assert {span.name for span in receiver.spans} == {"tick"}
+    assert receiver.logs == []

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from opentelemetry import trace
+
+from otel_trading import configure
+from tests.core.conftest import Configure
+from tests.core.otlp_receiver import OtlpReceiver
+
+Bot = Callable[..., subprocess.CompletedProcess[str]]
+
+MINIMAL = """
+import time
+import otel_trading as ot
+started = time.perf_counter()
+telemetry = ot.configure()
+took = time.perf_counter() - started
+telemetry.meter.create_counter("frames").add(1)
+with telemetry.tracer.start_as_current_span("tick"):
+    pass
+started = time.perf_counter()
+telemetry.shutdown()
+print("bot ran to its end", "in time" if took < 2 else f"configure took {took}",
+      "and out" if time.perf_counter() - started < 3 else "and hung")
+"""
+
+
+def complaints(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """What was said about the configuration."""
+    return [line for line in run.stderr.splitlines() if line.startswith("otel-trading: ") and "deliver" not in line]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:99999"),
+        ("OTEL_PROPAGATORS", "typo"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "abc"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-5"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "typo"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "abc"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_TRACES_SAMPLER", "typo"),
+        ("OTEL_TRACES_EXPORTER", "typo"),
+        ("OTEL_PYTHON_ID_GENERATOR", "typo"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "typo"),
+        ("OTEL_TRADING_OPS_PORT", "70000"),
+        ("OTEL_TRADING_INSTRUMENT", "typo"),
+        ("OTEL_TRADING_CONFIG", "nowhere.toml"),
+    ],
+)
+def test_bot_starts_whatever_the_environment_says(bot: Bot, variable: str, value: str) -> None:
+    """One clear message that names the variable and the value; the bot runs."""
+    run = bot(MINIMAL, **{variable: value})
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "bot ran to its end in time and out\n"
+    (message,) = complaints(run)
+    assert value in message
+    assert "Traceback" not in run.stderr
+
+
+def test_malformed_file_in_the_working_folder_is_one_message(bot: Bot, tmp_path: Path) -> None:
+    """A broken otel-trading.toml does not stop the bot."""
+    (tmp_path / "otel-trading.toml").write_text("[ops\nport = 1", "utf-8")
+    run = bot(MINIMAL)
+    assert run.returncode == 0
+    (message,) = complaints(run)
+    assert "otel-trading.toml cannot be read" in message
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1:1", "http://192.0.2.1:4318", "http://no-such-host.invalid:4318"]
+)
+def test_unreachable_endpoint_costs_no_time(bot: Bot, endpoint: str, protocol: str) -> None:
+    """Refused, black-holed or unresolvable: configure() and shutdown stay within their bounds, one line says so."""
+    run = bot(
+        MINIMAL,
+        OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        OTEL_TRADING_SHUTDOWN_TIMEOUT="2",
+    )
+    assert run.stdout == "bot ran to its end in time and out\n"
+    assert f"{endpoint} (not reachable)" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_the_one_line_says_where_telemetry_goes(bot: Bot, receiver: OtlpReceiver) -> None:
+    """Name, service, profile, Collector with its state, ops server."""
+    run = bot(MINIMAL, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_TRADING_PROFILE="staging")
+    (line,) = run.stderr.splitlines()
+    parts = line.split(" · ")
+    assert parts[0].startswith("otel-trading ")
+    assert parts[1:4] == ["my_bot", "staging", f"OTLP {receiver.url} (reachable)"]
+    assert parts[4].startswith("http://127.0.0.1:")
+
+
+def test_taken_ops_port_is_one_message(configured: Configure, caplog: pytest.LogCaptureFixture) -> None:
+    """A port somebody else has costs /metrics, and the message names the setting."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, caplog.at_level(logging.WARNING, "otel_trading"):
+        port = taken.getsockname()[1]
+        handle = configured(ops_port=port)
+        assert handle.ops is None
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert f"ops_port={port}" in message
+    assert "OTEL_TRADING_OPS_PORT" in message
+
+
+def test_same_options_give_the_same_handle(configured: Configure) -> None:
+    """A second call with the same options changes nothing, also no thread."""
+    handle = configured()
+    before = threading.enumerate()
+    assert configured() is handle
+    assert threading.enumerate() == before
+
+
+def test_other_options_reconfigure_and_lose_nothing(configured: Configure, receiver: OtlpReceiver) -> None:
+    """What is pending goes to the old Collector, what comes later to the new one, by the same instruments."""
+    handle = configured(span_delay=60.0)
+    tracer, counter = handle.tracer, handle.meter.create_counter("bot.frames")
+    tracer.start_span("before").end()
+    counter.add(1)
+    with OtlpReceiver() as second:
+        assert configured(endpoint=second.url) is handle
+        tracer.start_span("after").end()
+        counter.add(2)
+        assert handle.shutdown(5)
+        assert [span.name for span in receiver.spans] == ["before"]
+        assert [span.name for span in second.spans] == ["after"]
+        assert [metric.sum.data_points[0].as_int for metric in receiver.metrics("bot.frames")] == [1]
+        assert [metric.sum.data_points[0].as_int for metric in second.metrics("bot.frames")] == [2]
+
+
+def test_reconfiguring_leaks_no_thread(configured: Configure) -> None:
+    """Ten reconfigurations leave as many threads as one."""
+    handle = configured(log_delay=0.1)
+    handle.tracer.start_span("tick").end()
+    logging.getLogger("bot").warning("hello")
+    expected = sorted(thread.name for thread in threading.enumerate())
+    for step in range(10):
+        configured(log_delay=0.2 + step / 10)
+        handle.tracer.start_span("tick").end()
+        logging.getLogger("bot").warning("hello")
+    deadline = time.monotonic() + 5
+    while sorted(thread.name for thread in threading.enumerate()) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert sorted(thread.name for thread in threading.enumerate()) == expected
+
+
+def test_handle_works_again_after_shutdown(configured: Configure, receiver: OtlpReceiver) -> None:
+    """configure() after shutdown() starts anew, with the tracers libraries already have."""
+    tracer = trace.get_tracer("a.library")
+    configured().shutdown()
+    tracer.start_span("lost").end()
+    handle = configured(span_delay=0.1)
+    tracer.start_span("kept").end()
+    assert handle.shutdown(5)
+    assert [span.name for span in receiver.spans] == ["kept"]
+
+
+def test_context_manager_shuts_down(configured: Configure, receiver: OtlpReceiver) -> None:
+    """Leaving the block delivers everything and ends our threads."""
+    with configured() as handle:
+        handle.tracer.start_span("tick").end()
+    assert not handle.running
+    assert [span.name for span in receiver.spans] == ["tick"]
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("otel-")] == []
+
+
+def test_disabled_does_nothing_and_costs_no_thread(configured: Configure, receiver: OtlpReceiver) -> None:
+    """With disabled=True the API works, no thread runs and nothing is sent."""
+    with configured(disabled=True) as handle:
+        handle.meter.create_counter("bot.frames").add(1)
+        with handle.tracer.start_as_current_span("tick") as span:
+            assert not span.is_recording()
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("otel-")] == []
+    assert receiver.requests == []
+
+
+def test_opentelemetry_instrument_configures_the_bot(bot: Bot, receiver: OtlpReceiver) -> None:
+    """An unchanged bot under opentelemetry-instrument sends its traces, metrics and logs."""
+    source = """
+import logging
+from opentelemetry import metrics, trace
+logging.basicConfig(level=logging.INFO, format="BOT %(message)s")
+metrics.get_meter("bot").create_counter("bot.frames").add(3)
+with trace.get_tracer("bot").start_as_current_span("tick"):
+    logging.getLogger("bot").info("order sent")
+"""
+    command = str(Path(sys.executable).with_name("opentelemetry-instrument"))
+    run = bot(source, command, sys.executable, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+    assert run.returncode == 0, run.stderr
+    assert " · my_bot · production · OTLP " in run.stderr
+    assert "BOT order sent" in run.stderr
+    assert [span.name for span in receiver.spans] == ["tick"]
+    (record,) = receiver.logs
+    assert record.body.string_value == "order sent"
+    assert record.trace_id == receiver.spans[0].trace_id
+    assert receiver.metrics("bot.frames")[-1].sum.data_points[0].as_int == 3
+    assert receiver.resource()["telemetry.distro.name"] == "otel-trading"
+
+
+def test_normal_exit_delivers_without_shutdown_being_called(bot: Bot, receiver: OtlpReceiver) -> None:
+    """A bot that just ends loses neither spans nor logs nor counts."""
+    source = """
+import logging
+import otel_trading as ot
+telemetry = ot.configure(banner=False)
+telemetry.meter.create_counter("bot.frames").add(7)
+telemetry.tracer.start_span("tick").end()
+logging.getLogger("bot").error("the end")
+"""
+    run = bot(source, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+    assert (run.returncode, run.stdout) == (0, "")
+    assert [span.name for span in receiver.spans] == ["tick"]
+    assert [record.body.string_value for record in receiver.logs] == ["the end"]
+    assert receiver.metrics("bot.frames")[-1].sum.data_points[0].as_int == 7
+
+
+def test_forked_child_reports_for_itself(configured: Configure, receiver: OtlpReceiver) -> None:
+    """The child sends what it made, under its own instance id, and not what the parent had queued."""
+    handle = configured(span_delay=60.0)
+    handle.tracer.start_span("parent").end()
+    child = os.fork()
+    if child == 0:
+        handle.tracer.start_span("child").end()
+        os._exit(0 if handle.flush(5) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [span.name for span in receiver.spans] == ["child"]
+    assert handle.flush(5)
+    assert [span.name for span in receiver.spans] == ["child", "parent"]
+
+
+def test_importing_loads_no_sdk_and_starts_no_thread(bot: Bot) -> None:
+    """The import alone is cheap: the SDK comes with configure()."""
+    source = """
+import sys, threading
+import otel_trading
+print([name for name in sys.modules if name.startswith("opentelemetry.sdk")], threading.active_count())
+"""
+    assert bot(source).stdout == "[] 1\n"
+
+
+def test_configure_raises_no_exception_on_wrong_types() -> None:
+    """Even nonsense arguments only cost themselves."""
+    handle = configure(
+        service_name=5,  # type: ignore[arg-type]
+        endpoint=object(),  # type: ignore[arg-type]
+        timeout="soon",  # type: ignore[arg-type]
+        ops_port=None,  # type: ignore[arg-type]
+        ops_enabled=False,
+        traces_exporter="none",
+        metrics_exporter="none",
+        logs_exporter="none",
+    )
+    assert len(handle.status().problems) == 4
+    assert handle.shutdown(1)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import StatusCode
+
+from tests.core.conftest import Configure
+from tests.core.otlp_receiver import OtlpReceiver
+
+
+def test_spans_nest_across_tasks(configured: Configure, receiver: OtlpReceiver) -> None:
+    """A span started in a task is the child of the one its task was made in."""
+    handle = configured()
+
+    async def leg(name: str) -> None:
+        with handle.tracer.start_as_current_span(name):
+            await asyncio.sleep(0)
+
+    async def trade() -> None:
+        with handle.tracer.start_as_current_span("trade"):
+            await asyncio.gather(leg("spot"), leg("perp"))
+
+    asyncio.run(trade())
+    assert handle.flush(5)
+    spans = {span.name: span for span in receiver.spans}
+    assert spans["spot"].parent_span_id == spans["perp"].parent_span_id == spans["trade"].span_id
+
+
+def test_exceptions_pass_through_and_mark_the_span(configured: Configure, receiver: OtlpReceiver) -> None:
+    """The bot's exception reaches the bot; the span has it and the error status."""
+    handle = configured()
+    with pytest.raises(ValueError, match="no"), handle.tracer.start_as_current_span("order"):
+        raise ValueError("no")
+    assert handle.flush(5)
+    (span,) = receiver.spans
+    assert span.status.code == StatusCode.ERROR.value
+    assert span.events[0].name == "exception"
+
+
+def test_decorator_works_on_functions_and_coroutines(configured: Configure, receiver: OtlpReceiver) -> None:
+    """start_as_current_span decorates both kinds."""
+    handle = configured()
+
+    @handle.tracer.start_as_current_span("sync")
+    def decide() -> int:
+        return 1
+
+    @handle.tracer.start_as_current_span("async")
+    async def send() -> int:
+        return 2
+
+    assert (decide(), asyncio.run(send())) == (1, 2)
+    assert handle.flush(5)
+    assert [span.name for span in receiver.spans] == ["sync", "async"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"name": 5},
+        {"name": "tick", "attributes": ["not", "a", "dict"]},
+        {"name": "tick", "start_time": 1.5e18},
+        {"name": "tick", "start_time": "now"},
+        {"name": "tick", "links": 7},
+    ],
+)
+def test_wrong_arguments_never_raise(
+    configured: Configure, receiver: OtlpReceiver, arguments: dict[str, object]
+) -> None:
+    """A span that cannot be started as asked is started as well as can be, or counted as dropped."""
+    handle = configured()
+    with handle.tracer.start_as_current_span(**arguments) as span:  # type: ignore[arg-type]
+        span.set_attribute("reached", True)
+    assert handle.flush(5)
+    account = handle.status().signals["traces"]
+    assert (account.emitted, account.sent + account.lost) == (1, 1)
+
+
+def test_others_may_add_span_processors(configured: Configure) -> None:
+    """A processor added through the global provider sees spans, also after a reconfiguration."""
+    seen: list[str] = []
+
+    class Watcher(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            seen.append(span.name)
+
+    handle = configured()
+    provider = trace.get_tracer_provider()
+    provider.add_span_processor(Watcher())  # type: ignore[attr-defined]
+    handle.tracer.start_span("first").end()
+    configured(span_delay=0.5)
+    handle.tracer.start_span("second").end()
+    assert seen == ["first", "second"]
+
+
+@pytest.mark.parametrize(("sampler", "argument", "expected"), [("always_off", None, 0), ("traceidratio", "1", 10)])
+def test_samplers_by_name(
+    configured: Configure, receiver: OtlpReceiver, sampler: str, argument: str | None, expected: int
+) -> None:
+    """The standard samplers are had by their names."""
+    handle = configured(traces_sampler=sampler, **({"traces_sampler_arg": argument} if argument else {}))
+    for _ in range(10):
+        handle.tracer.start_span("tick").end()
+    assert handle.flush(5)
+    assert len(receiver.spans) == expected

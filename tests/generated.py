@@ -1,0 +1,29 @@
+"""Writes the generated parts of the documentation, or with --check says whether they are current."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from otel_trading.settings.document import markdown
+
+ROOT = Path(__file__).parents[1]
+PAGES = {ROOT / "docs" / "configuration.md": markdown}
+
+
+def stale() -> list[Path]:
+    """The pages that differ from what would be generated."""
+    return [page for page, render in PAGES.items() if not page.is_file() or page.read_text("utf-8") != render()]
+
+
+def main() -> None:
+    if "--check" in sys.argv:
+        if pages := stale():
+            sys.exit(f"not current: {', '.join(str(page.relative_to(ROOT)) for page in pages)}; run: make generate")
+        return
+    for page, render in PAGES.items():
+        page.write_text(render(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
