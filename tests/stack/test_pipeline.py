@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.trace import Span, StatusCode, format_trace_id
 
@@ -150,6 +151,41 @@ def test_two_meters_with_the_same_instrument_do_not_overwrite_each_other(stack: 
     prometheus = Prometheus(stack.urls["prometheus"])
     found = eventually(lambda: prometheus.query('tests_twice_total{job="tests/two-scopes"}'))
     assert {series["metric"]["otel_scope_name"]: series["value"][1] for series in found} == {"one": "1", "two": "2"}
+
+
+def post_sums(stack: Stack, *sums: tuple[str, float, str]) -> None:
+    metrics = []
+    for name, age_seconds, temporality in sums:
+        at = int((time.time() - age_seconds) * 1e9)
+        point = {"asInt": "7", "timeUnixNano": str(at), "startTimeUnixNano": str(at - 10**9)}
+        kind = {"isMonotonic": True, "aggregationTemporality": temporality, "dataPoints": [point]}
+        metrics.append({"name": name, "unit": "1", "sum": kind})
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "by-hand"}}]}
+    body = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": metrics}]}]}
+    assert requests.post(f"{stack.urls['otlp_http']}/v1/metrics", json=body, timeout=5).ok
+
+
+def test_a_sample_that_is_three_hours_late_is_stored_with_its_own_time(stack: Stack) -> None:
+    """The backlog of an outage is not refused for its age, and does not take fresh samples with it."""
+    post_sums(stack, ("tests.late", 3 * 3600, "AGGREGATION_TEMPORALITY_CUMULATIVE"))
+    post_sums(stack, ("tests.fresh", 0, "AGGREGATION_TEMPORALITY_CUMULATIVE"))
+    prometheus = Prometheus(stack.urls["prometheus"])
+    [late] = eventually(lambda: prometheus.query("tests_late_total[4h]"))
+    assert float(late["values"][0][0]) == pytest.approx(time.time() - 3 * 3600, abs=60)
+    assert eventually(lambda: prometheus.query("tests_fresh_total"))
+
+
+def test_a_delta_point_does_not_take_its_request_with_it(stack: Stack) -> None:
+    """What some library sends as delta becomes cumulative instead of being refused with all the rest."""
+    post_sums(
+        stack,
+        ("tests.delta", 0, "AGGREGATION_TEMPORALITY_DELTA"),
+        ("tests.beside", 0, "AGGREGATION_TEMPORALITY_CUMULATIVE"),
+    )
+    prometheus = Prometheus(stack.urls["prometheus"])
+    for name in ("tests_delta_total", "tests_beside_total"):
+        [found] = eventually(lambda name=name: prometheus.query(name))  # type: ignore[misc]
+        assert found["value"][1] == "7"
 
 
 BACKENDS_OF_SIGNALS = ("prometheus", "loki", "jaeger")
