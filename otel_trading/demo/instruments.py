@@ -1,0 +1,189 @@
+"""The bot's instruments: names, units and attributes of the conventions for trading, in one place.
+
+What already exists as a number is observed when it is exported, so a frame costs no call into telemetry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from opentelemetry.metrics import CallbackOptions, Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from decimal import Decimal
+
+    from opentelemetry.metrics import Meter
+
+    from otel_trading.demo.bot.orders import Fill, Order
+    from otel_trading.demo.bot.strategy import VenueName
+    from otel_trading.demo.tally import Tally
+
+STRATEGY = "basis"
+CURRENCY = "USDT"
+
+_TYPES = {"bookTicker": "ticker", "trade": "trade", "depth": "book_update"}
+
+
+class Instruments:
+    """Creates the instruments and records into them.
+
+    Args:
+        meter: of the telemetry handle.
+        tally: the numbers that are observed.
+        now_ns: the bot's clock.
+
+    """
+
+    VENUES: ClassVar[dict[VenueName, str]] = {"spot": "binance", "perp": "binanceusdm"}
+    SYMBOLS: ClassVar[dict[VenueName, str]] = {"spot": "BTC/USDT", "perp": "BTC/USDT:USDT"}
+
+    def __init__(self, meter: Meter, tally: Tally, now_ns: Callable[[], int]) -> None:
+        self._tally = tally
+        self._now_ns = now_ns
+        self._strategy = {"trading.strategy.name": STRATEGY}
+        self._venue = {venue: {"trading.venue.name": name} for venue, name in self.VENUES.items()}
+        self._instrument = {
+            venue: {**attributes, "trading.instrument.symbol": self.SYMBOLS[venue]}
+            for venue, attributes in self._venue.items()
+        }
+        self._tick_to_trade_attributes = {"trading.instrument.symbol": self.SYMBOLS["spot"], **self._strategy}
+        self._detections = meter.create_counter("trading.opportunity.detections", "{opportunity}")
+        self._edge = meter.create_histogram("trading.opportunity.edge.bps", "{bp}")
+        self._submissions = meter.create_counter("trading.order.submissions", "{order}")
+        self._active = meter.create_up_down_counter("trading.order.active", "{order}")
+        self._ack = meter.create_histogram("trading.order.ack.duration", "s")
+        self._fill = meter.create_histogram("trading.order.fill.duration", "s")
+        self._reports = meter.create_counter("trading.execution.reports", "{report}")
+        self._quantity = meter.create_counter("trading.execution.quantity", "{unit}")
+        self._notional = meter.create_counter("trading.execution.notional", "{currency}")
+        self._commission = meter.create_up_down_counter("trading.execution.commission", "{currency}")
+        self._realized = meter.create_up_down_counter("trading.pnl.realized", "{currency}")
+        self._tick_to_trade = meter.create_histogram("trading.tick_to_trade.duration", "s")
+        self._stage = meter.create_histogram("trading.stage.duration", "s")
+        self._attempts = meter.create_counter("trading.trade.attempts", "{trade}")
+        self._completions = meter.create_counter("trading.trade.completions", "{trade}")
+        self._trade = meter.create_histogram("trading.trade.duration", "s")
+        self._latency = meter.create_histogram("trading.market_data.latency", "s")
+        self._negative = meter.create_counter("trading.market_data.latency.negative", "{observation}")
+        self._reconnects = meter.create_counter("trading.venue.reconnects", "{reconnect}")
+        self._observe(meter)
+
+    def opportunity(self, action: str, edge_bps: float) -> None:
+        """A signal fired, and is acted on."""
+        attributes = {**self._strategy, "trading.opportunity.route": f"{action} spot-perp"}
+        self._detections.add(1, attributes)
+        self._edge.record(edge_bps, self._strategy)
+        self._attempts.add(1, self._strategy)
+
+    def tick_to_trade(self, seconds: float) -> None:
+        """From the tick to the first order."""
+        self._tick_to_trade.record(seconds, self._tick_to_trade_attributes)
+
+    def stage(self, name: str, seconds: float) -> None:
+        """How long a stage took."""
+        self._stage.record(seconds, {"trading.stage.name": name})
+
+    def order_submitted(self, order: Order) -> None:
+        """One more order is on its way."""
+        attributes = {
+            **self._side(order),
+            "trading.order.type": "limit",
+            "trading.order.time_in_force": "ioc",
+            **self._strategy,
+        }
+        self._submissions.add(1, attributes)
+        self._active.add(1, self._side(order))
+
+    def order_acknowledged(self, order: Order, seconds: float) -> None:
+        """The venue's answer took so long."""
+        self._ack.record(seconds, {**self._venue[order.venue], "trading.order.type": "limit"})
+        self._report(order, "new", "new")
+
+    def order_rejected(self, order: Order, reason: str, error_type: str, seconds: float) -> None:
+        """The venue refused."""
+        self._ack.record(seconds, {**self._venue[order.venue], "trading.order.type": "limit", "error.type": error_type})
+        self._report(order, "rejected", "rejected", {"trading.order.reject_reason": reason})
+
+    def order_filled(self, order: Order, fill: Fill, realized: Decimal) -> None:
+        """Part of an order, or all of it, was executed."""
+        liquidity = "added" if fill.maker else "removed"
+        self._report(order, "trade", order.status, {"trading.execution.liquidity": liquidity})
+        instrument = self._instrument[order.venue]
+        money = {**self._venue[order.venue], **self._strategy, "trading.currency": CURRENCY}
+        self._quantity.add(float(fill.quantity), instrument)
+        self._notional.add(float(fill.quantity * fill.price), {**instrument, "trading.currency": CURRENCY})
+        self._commission.add(float(fill.commission), money)
+        self._realized.add(float(realized), money)
+
+    def order_settled(self, order: Order, seconds: float) -> None:
+        """The order is final."""
+        self._active.add(-1, self._side(order))
+        if order.fills:
+            self._fill.record(seconds, self._venue[order.venue])
+        if order.status in {"expired", "canceled"}:
+            self._report(order, order.status, order.status)
+
+    def traded(self, outcome: str, seconds: float) -> None:
+        """Both legs are done."""
+        attributes = {**self._strategy, "trading.trade.outcome": outcome}
+        self._completions.add(1, attributes)
+        self._trade.record(seconds, attributes)
+
+    def latency(self, venue: VenueName, seconds: float) -> None:
+        """A frame's age by the venue's clock; where it is negative the clocks are apart, and that is taken out."""
+        if seconds < 0.0:
+            self._negative.add(1, self._venue[venue])
+        self._latency.record(max(0.0, seconds + self._tally.feeds[venue].clock_offset), self._venue[venue])
+
+    def reconnect(self, venue: VenueName, error_type: str) -> None:
+        """The connection was lost."""
+        self._reconnects.add(1, {**self._venue[venue], "error.type": error_type})
+
+    def _side(self, order: Order) -> dict[str, str]:
+        return {**self._instrument[order.venue], "trading.order.side": order.side}
+
+    def _report(self, order: Order, kind: str, status: str, more: dict[str, str] | None = None) -> None:
+        attributes = {
+            **self._side(order),
+            "trading.execution.type": kind,
+            "trading.order.status": status,
+            **(more or {}),
+        }
+        self._reports.add(1, attributes)
+
+    def _observe(self, meter: Meter) -> None:
+        meter.create_observable_counter("trading.market_data.messages", [self._messages], "{message}")
+        meter.create_observable_gauge("trading.market_data.age", [self._ages], "s")
+        meter.create_observable_gauge("trading.clock.offset", [self._offsets], "s")
+        meter.create_observable_gauge("trading.position.quantity", [self._positions], "{unit}")
+        meter.create_observable_gauge("trading.pnl.unrealized", [self._unrealized], "{currency}")
+        meter.create_observable_up_down_counter("trading.venue.connection.state", [self._connections], "{connection}")
+
+    def _messages(self, _: CallbackOptions) -> Iterable[Observation]:
+        for venue, feed in self._tally.feeds.items():
+            for stream, count in tuple(feed.frames.items()):
+                yield Observation(count, {**self._instrument[venue], "trading.market_data.type": _TYPES[stream]})
+
+    def _ages(self, _: CallbackOptions) -> Iterable[Observation]:
+        for venue, feed in self._tally.feeds.items():
+            if feed.received_ns:
+                age = max(0.0, (self._now_ns() - feed.received_ns) / 1e9)
+                yield Observation(age, self._instrument[venue])
+
+    def _offsets(self, _: CallbackOptions) -> Iterable[Observation]:
+        for venue, feed in self._tally.feeds.items():
+            yield Observation(feed.clock_offset, self._venue[venue])
+
+    def _positions(self, _: CallbackOptions) -> Iterable[Observation]:
+        for venue, quantity in self._tally.positions.items():
+            yield Observation(float(quantity), {**self._instrument[venue], **self._strategy})
+
+    def _unrealized(self, _: CallbackOptions) -> Iterable[Observation]:
+        attributes = {**self._strategy, "trading.currency": CURRENCY}
+        yield Observation(float(self._tally.unrealized), attributes)
+
+    def _connections(self, _: CallbackOptions) -> Iterable[Observation]:
+        for venue, feed in self._tally.feeds.items():
+            for state, is_now in (("connected", feed.connected), ("disconnected", not feed.connected)):
+                yield Observation(int(is_now), {**self._venue[venue], "trading.connection.state": state})
