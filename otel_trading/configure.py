@@ -9,7 +9,6 @@ import threading
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from otel_trading.settings import Problem, Resolved, report, resolve
-from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
 from otel_trading.settings.standard import repaired_environment, timeout_hints, unusable
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from otel_trading.ops.server import OpsServer
-    from otel_trading.pipeline import Pipeline
+    from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
     from otel_trading.telemetry import Status, Telemetry
 
 _lock = threading.RLock()

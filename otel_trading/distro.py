@@ -18,7 +18,7 @@ _OURS = frozenset({"aiohttp-client", "logging"})
 class Distro(BaseDistro):  # type: ignore[misc]
     """Loads every other instrumentation as the standard distro does."""
 
-    def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002 - the contract's signature
+    def _configure(self, **kwargs: object) -> None:
         """Choose our configurator, also where another distribution is installed beside this one."""
         os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otel_trading")
 
@@ -29,14 +29,14 @@ class Distro(BaseDistro):  # type: ignore[misc]
         try:
             with repaired_environment(unusable(os.environ)):
                 super().load_instrumentor(entry_point, **kwargs)
-        except Exception as error:  # noqa: BLE001 - an instrumentation that fails must not stop the others
+        except Exception as error:
             report(f"{entry_point.name} is not instrumented: {type(error).__name__}: {error}")
 
 
 class Configurator(_BaseConfigurator):
     """Calls ``configure()`` before the bot starts."""
 
-    def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002 - the contract's signature
+    def _configure(self, **kwargs: object) -> None:
         from otel_trading.configure import configure
 
         configure()

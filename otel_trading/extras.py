@@ -25,6 +25,6 @@ def require(module: str, *, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.split(".")[0] and error.name != module:
+        if error.name != module.split(".", maxsplit=1)[0] and error.name != module:
             raise
         raise MissingExtraError(f"{module} is not installed; run: pip install 'otel-trading[{extra}]'") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +17,8 @@ from otel_trading.extras import MissingExtraError
 from otel_trading.settings import Problem, Resolved
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.resources import Resource
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from otel_trading.metrics.pull import PullReader
     from otel_trading.metrics.push import PushReader
+
 
 @dataclass
 class Pipeline:
@@ -47,13 +49,15 @@ class Pipeline:
     def flush(self, deadline: float) -> bool:
         """Deliver what is pending of all signals side by side; False when the deadline came first."""
         tickets = [(outlet, outlet.request_flush()) for outlet in self.outlets]
-        return all([outlet.wait_flushed(ticket, deadline) for outlet, ticket in tickets])
+        flushed = [outlet.wait_flushed(ticket, deadline) for outlet, ticket in tickets]
+        return all(flushed)
 
     def close(self, deadline: float) -> bool:
         """Deliver what is pending and end all threads, at the latest at the deadline (monotonic seconds)."""
         for outlet in self.outlets:
             outlet.request_close(deadline)
-        return all([outlet.wait_closed() for outlet in self.outlets])
+        closed = [outlet.wait_closed() for outlet in self.outlets]
+        return all(closed)
 
     def restart_in_child(self) -> None:
         """Begin anew in a forked child."""
@@ -158,12 +162,10 @@ class _Outlets:
             return build()
         except LookupError as error:
             allowed = f"an installed exporter ({error.args[0]})"
-            self.problems.append(
-                Problem(f"{signal}_exporter", name, allowed, "no such exporter", self._origin(signal))
-            )
+            self.problems.append(Problem(f"{signal}_exporter", name, allowed, "no such exporter", self._origin(signal)))
         except MissingExtraError as error:
             self.problems.append(f"{signal} are not exported by {name}: {error}")
-        except Exception as error:  # noqa: BLE001 - an exporter that cannot be built costs itself
+        except Exception as error:
             self.problems.append(f"{signal} are not exported by {name}: {type(error).__name__}: {error}")
         return None
 

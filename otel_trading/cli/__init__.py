@@ -12,7 +12,7 @@ def main() -> None:
     try:
         require("click", extra="cli")
         require("rich", extra="cli")
-        from otel_trading.cli.commands import cli  # noqa: PLC0415 - needs the extra that is checked above
+        from otel_trading.cli.commands import cli
 
         cli()
     except MissingExtraError as error:

@@ -6,15 +6,17 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from otel_trading.settings import report
 
-Item = TypeVar("Item", contravariant=True)
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
 PROBE_TIMEOUT = 0.3
 """Longest time, in seconds, to see whether a receiver accepts connections."""
@@ -60,13 +62,13 @@ class Receiver:
             report(f"deliveries to {self.target} arrive again")
 
 
-class Sender(Protocol[Item]):
+class Sender(Protocol[Item_contra]):
     """Hands a batch to a receiver; never raises, gives up when closed."""
 
     target: str
     receiver: Receiver
 
-    def send(self, batch: Sequence[Item]) -> Delivery:
+    def send(self, batch: Sequence[Item_contra]) -> Delivery:
         """Deliver the batch, or say why not."""
 
     def reachable(self) -> bool:

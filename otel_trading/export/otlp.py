@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import requests
 
 from otel_trading.export.delivery import Delivery, Outcome, Receiver, accepts_connections, partial_success
-from otel_trading.export.destination import Destination, Signal
 from otel_trading.extras import require
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_trading.export.destination import Destination, Signal
 
 Item = TypeVar("Item")
 
@@ -54,10 +57,8 @@ class OtlpSender(Generic[Item]):
         if confirmed:
             return Delivery(Outcome.SENT)
         reason = self._answers.error or _complaints.last or "no answer"
-        if self._grpc:
-            retryable = any(code in reason for code in _RETRYABLE_CODES)
-        else:
-            retryable = self._answers.error is not None
+        temporary = any(code in reason for code in _RETRYABLE_CODES)
+        retryable = temporary if self._grpc else self._answers.error is not None
         return Delivery(Outcome.RETRY if retryable else Outcome.REFUSED, reason=reason)
 
     def _by_status(self, status: int, *, confirmed: bool) -> Delivery:

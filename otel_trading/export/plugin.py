@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from otel_trading.export.delivery import Delivery, Outcome, Receiver
-from otel_trading.export.destination import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_trading.export.destination import Signal
 
 Item = TypeVar("Item")
 

@@ -7,14 +7,17 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from otel_trading.export.delivery import Delivery, Outcome, Sender
-from otel_trading.export.ledger import Ledger
 from otel_trading.settings import report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_trading.export.ledger import Ledger
 
 Item = TypeVar("Item")
 
@@ -170,7 +173,7 @@ class BatchQueue(Generic[Item]):
     def _attempt(self, batch: Sequence[Item]) -> Delivery:
         try:
             return self._sender.send(batch)
-        except Exception as error:  # noqa: BLE001 - a sender that raises costs its batch, not the thread
+        except Exception as error:
             return Delivery(Outcome.REFUSED, len(batch), f"{type(error).__name__}: {error}")
 
     def _settle(self, batch: Sequence[Item], delivery: Delivery) -> None:

@@ -7,13 +7,14 @@ API keys and signatures travel. Needs ``pip install 'otel-trading[aiohttp]'``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.extras import require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import yarl
 
 _STABLE_CONVENTIONS = ("OTEL_SEMCONV_STABILITY_OPT_IN", "http")

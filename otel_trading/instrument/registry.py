@@ -30,7 +30,7 @@ def instrument(names: tuple[str, ...], **providers: object) -> tuple[list[Undo],
             undo.append(LIBRARIES[name][1](**providers))
         except MissingExtraError as error:
             problems.append(f"{name} is not instrumented: {error}")
-        except Exception as error:  # noqa: BLE001 - a library that cannot be instrumented costs itself
+        except Exception as error:
             problems.append(f"{name} is not instrumented: {type(error).__name__}: {error}")
     return undo, problems
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import logging.config
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import LoggerProvider
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry._logs import LoggerProvider
 
 _OWN = frozenset({"otel_trading", "urllib3.connectionpool"})
 _OWN_PREFIX = "opentelemetry."
@@ -29,7 +32,7 @@ class BridgeHandler(LoggingHandler):
             return
         try:
             super().emit(record)
-        except Exception:  # noqa: BLE001 - a wrong format argument is reported as stdlib handlers do
+        except Exception:
             self.handleError(record)
 
     def flush(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 
-from otel_trading.export.queue import BatchQueue
+if TYPE_CHECKING:
+    from otel_trading.export.queue import BatchQueue
 
 
 class QueueLogProcessor(LogRecordProcessor):
@@ -33,6 +35,6 @@ class QueueLogProcessor(LogRecordProcessor):
     def shutdown(self) -> None:
         """Leave the queue to its owner, who knows the deadline."""
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Leave the queue to its owner, who knows the deadline."""
         return True

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
-from opentelemetry.sdk.resources import Resource
 
-from otel_trading.export.queue import BatchQueue
 from otel_trading.logs.processor import QueueLogProcessor
 from otel_trading.settings.plugins import configurator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.resources import Resource
+
+    from otel_trading.export.queue import BatchQueue
 
 
 def build_logger_provider(resource: Resource, queues: Sequence[BatchQueue[ReadableLogRecord]]) -> LoggerProvider:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.resources import Resource
 
 from otel_trading.metrics.pull import PullReader
-from otel_trading.metrics.push import PushReader
-from otel_trading.settings import Settings
 from otel_trading.settings.plugins import configurator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.resources import Resource
+
+    from otel_trading.metrics.push import PushReader
+    from otel_trading.settings import Settings
 
 
 def build_meter_provider(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 from otel_trading.export.delivery import Delivery, Outcome, Sender
-from otel_trading.export.ledger import Ledger
 from otel_trading.settings import report
+
+if TYPE_CHECKING:
+    from otel_trading.export.ledger import Ledger
 
 
 class PushReader(MetricReader):
@@ -99,7 +101,7 @@ class PushReader(MetricReader):
             closing, ticket = self._closing, self._flush_wanted
             try:
                 self.collect()
-            except Exception as error:  # noqa: BLE001 - one bad collection must not end all metrics
+            except Exception as error:
                 self._settle(0, Delivery(Outcome.REFUSED, reason=f"{type(error).__name__}: {error}"))
             with self._flushed:
                 self._flush_done = max(self._flush_done, ticket)
@@ -107,14 +109,14 @@ class PushReader(MetricReader):
             if closing:
                 return
 
-    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: object) -> None:  # noqa: ARG002 - the SDK's signature
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: object) -> None:
         points = _count_points(metrics_data)
         if not points:
             return
         self.ledger.emitted(points)
         try:
             delivery = self._sender.send(metrics_data)  # type: ignore[arg-type]  # this signal's batch is one object
-        except Exception as error:  # noqa: BLE001 - a sender that raises costs one push
+        except Exception as error:
             delivery = Delivery(Outcome.REFUSED, reason=f"{type(error).__name__}: {error}")
         self._settle(points, delivery)
 

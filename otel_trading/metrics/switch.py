@@ -8,17 +8,21 @@ raise: a value that is no number is counted as ``invalid_value``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry import metrics as api
-from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackT
-from opentelemetry.util.types import Attributes
 
-from otel_trading.export.ledger import Ledger
 from otel_trading.metrics import guard
 from otel_trading.settings import report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import CallbackT
+    from opentelemetry.util.types import Attributes
+
+    from otel_trading.export.ledger import Ledger
 
 _Real = TypeVar("_Real", bound=api.Instrument)
 
@@ -68,7 +72,7 @@ class _Instrument(Generic[_Real]):
         self._ledger = ledger
         try:
             self._real = self._create(meter)
-        except Exception as error:  # noqa: BLE001 - a bad name costs this instrument, not the bot
+        except Exception as error:
             if not self._useless:
                 report(f"instrument {self.name!r} records nothing: {error}")
             self._useless = True
@@ -82,7 +86,7 @@ class _Instrument(Generic[_Real]):
             return
         try:
             call(value, guard.attributes(attributes), context)
-        except Exception:  # noqa: BLE001 - a measurement never raises into the bot
+        except Exception:
             self._ledger.dropped("invalid_attributes")
             self._ledger.emitted()
 
@@ -180,7 +184,7 @@ class SwitchMeter(api.Meter):
 
         return self._stand_in(_Histogram, create, name, unit, description)  # type: ignore[no-any-return]
 
-    def create_gauge(self, name: str, unit: str = "", description: str = "") -> api._Gauge:  # noqa: SLF001
+    def create_gauge(self, name: str, unit: str = "", description: str = "") -> api._Gauge:
         """See ``opentelemetry.metrics.Meter``."""
         return self._stand_in(_Gauge, lambda m: m.create_gauge(name, unit, description), name, unit, description)  # type: ignore[no-any-return]
 

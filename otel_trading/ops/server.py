@@ -11,10 +11,11 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aiohttp.typedefs import Handler, Middleware
 
 _STOP_TIMEOUT = 1.0
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -13,6 +13,9 @@ from otel_trading.settings import sources
 from otel_trading.settings.options import Settings, metadata, shown
 from otel_trading.settings.problems import Problem
 from otel_trading.settings.sources import Layer, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _RANKS = ("argument", "environment", "file", "profile", "default")
 

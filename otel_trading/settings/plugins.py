@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.settings.problems import Problem, report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
 
@@ -35,7 +36,7 @@ def sampler(name: str, argument: str | None) -> Sampler:
         made = _named("opentelemetry_traces_sampler", name)(argument)
         if isinstance(made, sampling.Sampler):
             return made
-    except Exception:  # noqa: BLE001, S110 - whatever the plug-in does, the answer is the report below
+    except Exception:  # noqa: S110 - whatever the plug-in does, the answer is the report below
         pass
     allowed = "always_on, always_off, traceidratio, their parentbased_ forms, or the name of an installed sampler"
     report(Problem("traces_sampler", name, allowed, _DEFAULT_SAMPLER, "OTEL_TRACES_SAMPLER or argument"))

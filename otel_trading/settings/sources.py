@@ -101,7 +101,7 @@ def file(path: Path | None) -> Layer:
     except MissingExtraError as error:
         layer.problems.append(f"configuration file {path}: {error}; the file is ignored")
         return layer
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, the bot starts
+    except Exception as error:
         reason = " ".join(str(error).split())
         layer.problems.append(f"configuration file {path} cannot be read: {reason}; the file is ignored")
         return layer

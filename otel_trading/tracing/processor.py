@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from opentelemetry.context import Context
+from typing import TYPE_CHECKING
+
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from otel_trading.export.queue import BatchQueue
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from otel_trading.export.queue import BatchQueue
 
 
 class QueueSpanProcessor(SpanProcessor):
@@ -25,6 +29,6 @@ class QueueSpanProcessor(SpanProcessor):
     def shutdown(self) -> None:
         """Leave the queue to its owner, who knows the deadline."""
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Leave the queue to its owner, who knows the deadline."""
         return True

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider, sampling
 
-from otel_trading.export.queue import BatchQueue
-from otel_trading.settings import Settings
 from otel_trading.settings.plugins import configurator, id_generator, sampler
 from otel_trading.tracing.processor import QueueSpanProcessor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.sdk.resources import Resource
+
+    from otel_trading.export.queue import BatchQueue
+    from otel_trading.settings import Settings
 
 
 def build_tracer_provider(

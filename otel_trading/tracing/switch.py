@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as api
-from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util._decorator import _agnosticcontextmanager
-from opentelemetry.util.types import Attributes
 
-from otel_trading.export.ledger import Ledger
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.util.types import Attributes
+
+    from otel_trading.export.ledger import Ledger
 
 
 class SwitchTracerProvider(api.TracerProvider):
@@ -91,8 +93,8 @@ class SwitchTracer(api.Tracer):
         attributes: Attributes = None,
         links: Sequence[Link] | None = (),
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002 - the API's signature
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
     ) -> api.Span:
         """See ``opentelemetry.trace.Tracer``."""
         try:
@@ -106,7 +108,7 @@ class SwitchTracer(api.Tracer):
                 record_exception,
                 set_status_on_exception,
             )
-        except Exception:  # noqa: BLE001 - a span never raises into the bot
+        except Exception:
             self._ledger.emitted()
             self._ledger.dropped("invalid_span")
             return api.INVALID_SPAN
@@ -120,9 +122,9 @@ class SwitchTracer(api.Tracer):
         attributes: Attributes = None,
         links: Sequence[Link] | None = (),
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
-        end_on_exit: bool = True,  # noqa: FBT001, FBT002
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
     ) -> Iterator[api.Span]:
         """See ``opentelemetry.trace.Tracer``; also a decorator of functions and coroutines."""
         span = self.start_span(

@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from otel_trading import Telemetry, configure
 from tests.core.otlp_receiver import OtlpReceiver
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Configure = Callable[..., Telemetry]
 
@@ -28,7 +30,7 @@ def configured(receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     handles: list[Telemetry] = []
 
-    def configure_here(**options: Any) -> Telemetry:  # noqa: ANN401 - any option
+    def configure_here(**options: Any) -> Telemetry:
         defaults: dict[str, Any] = {"service_name": "test-bot", "endpoint": receiver.url, "ops_port": 0}
         handles.append(configure(**{**defaults, "metric_interval": 60.0, **options}))
         return handles[-1]

@@ -3,11 +3,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.conftest import Configure
 from tests.core.otlp_receiver import OtlpReceiver
+
+if TYPE_CHECKING:
+    from tests.core.conftest import Configure
 
 
 def wait_until(condition: object, seconds: float = 10.0) -> None:

@@ -4,11 +4,13 @@ import logging
 import logging.config
 import subprocess
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.conftest import Configure
-from tests.core.otlp_receiver import OtlpReceiver
+if TYPE_CHECKING:
+    from tests.core.conftest import Configure
+    from tests.core.otlp_receiver import OtlpReceiver
 
 Bot = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -66,7 +68,8 @@ def test_exceptions_carry_their_type_and_stack(configured: Configure, receiver: 
     [
         'logging.basicConfig(level=logging.INFO, format="BOT %(message)s")',
         'logging.config.dictConfig({"version": 1, "root": {"level": "INFO", "handlers": ["h"]}, "formatters": '
-        '{"f": {"format": "BOT %(message)s"}}, "handlers": {"h": {"class": "logging.StreamHandler", "formatter": "f"}}})',
+        '{"f": {"format": "BOT %(message)s"}}, "handlers": {"h": '
+        '{"class": "logging.StreamHandler", "formatter": "f"}}})',
     ],
 )
 @pytest.mark.parametrize("order", ["before", "after"])

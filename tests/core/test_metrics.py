@@ -3,14 +3,16 @@ from __future__ import annotations
 import logging
 import urllib.request
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.core.conftest import Configure
-from tests.core.otlp_receiver import OtlpReceiver
+if TYPE_CHECKING:
+    from tests.core.conftest import Configure
+    from tests.core.otlp_receiver import OtlpReceiver
 
 
 def scrape(url: str) -> dict[str, list[tuple[str, dict[str, str], float]]]:

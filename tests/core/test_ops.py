@@ -4,10 +4,12 @@ import json
 import time
 import urllib.error
 import urllib.request
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.conftest import Configure
+if TYPE_CHECKING:
+    from tests.core.conftest import Configure
 
 
 def get(url: str, **headers: str) -> tuple[int, str, str]:
@@ -45,7 +47,7 @@ def test_scraper_gets_the_format_it_asks_for(configured: Configure) -> None:
 
 def test_off_loopback_every_page_needs_the_token(configured: Configure) -> None:
     """Without the right bearer token a server on all addresses answers 401."""
-    handle = configured(ops_host="0.0.0.0", ops_token="s3cret")  # noqa: S104 - the point of the test
+    handle = configured(ops_host="0.0.0.0", ops_token="s3cret")
     assert handle.ops is not None
     page = f"http://127.0.0.1:{handle.ops.port}/metrics"
     assert [get(page)[0], get(page, Authorization="Bearer wrong")[0], get(page, Authorization="Bearer ü")[0]] == [
@@ -56,7 +58,7 @@ def test_off_loopback_every_page_needs_the_token(configured: Configure) -> None:
 
 def test_off_loopback_without_a_token_is_not_served(configured: Configure) -> None:
     """An address others can reach needs a token first."""
-    handle = configured(ops_host="0.0.0.0")  # noqa: S104 - the point of the test
+    handle = configured(ops_host="0.0.0.0")
     assert handle.ops is None
     assert "OTEL_TRADING_OPS_TOKEN" in handle.status().problems[0]
 

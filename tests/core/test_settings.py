@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from otel_trading.settings import Settings, resolve
 from otel_trading.settings.options import PROFILES, metadata
 from otel_trading.settings.sources import env_names
 from otel_trading.settings.standard import CHECKS, unusable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_argument_beats_environment_beats_file_beats_profile_beats_default(tmp_path: Path) -> None:
@@ -169,7 +172,7 @@ def test_every_option_documents_itself() -> None:
 
 def test_variables_that_stop_the_sdk_are_found() -> None:
     """What raises in the SDK is named; good values and empty ones are not."""
-    bad = {name: "typo-5" for name in CHECKS}
+    bad = dict.fromkeys(CHECKS, "typo-5")
     assert {problem.setting for problem in unusable(bad)} == set(CHECKS)
-    assert unusable({name: "" for name in CHECKS}) == []
+    assert unusable(dict.fromkeys(CHECKS, "")) == []
     assert unusable({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "64", "OTEL_EXPORTER_OTLP_INSECURE": "True"}) == []

@@ -9,13 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry import trace
 
 from otel_trading import configure
-from tests.core.conftest import Configure
 from tests.core.otlp_receiver import OtlpReceiver
+
+if TYPE_CHECKING:
+    from tests.core.conftest import Configure
 
 Bot = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode
 
-from tests.core.conftest import Configure
-from tests.core.otlp_receiver import OtlpReceiver
+if TYPE_CHECKING:
+    from tests.core.conftest import Configure
+    from tests.core.otlp_receiver import OtlpReceiver
 
 
 def test_spans_nest_across_tasks(configured: Configure, receiver: OtlpReceiver) -> None:

@@ -1,0 +1,1 @@
+"""Delivery: queues, senders, what receivers answer, and the account of it all."""

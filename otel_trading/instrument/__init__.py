@@ -1,0 +1,1 @@
+"""Instrumentation of libraries: one small file a library, and the registry of them."""

@@ -1,0 +1,1 @@
+"""Logs: the provider behind the API and the bridge from the standard library."""

@@ -1,0 +1,1 @@
+"""The ops server: what telemetry says about the bot, over HTTP."""

@@ -1,0 +1,1 @@
+"""Traces: the provider behind the API and the way of an ended span into its queue."""
