@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_trading.stack import Ports, Stack, StackError, StartError
+from otel_trading.stack.backends import Backend
 from otel_trading.stack.binaries import cache_directory
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Shell:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("otel-trading")), *arguments]
-        return subprocess.run(  # noqa: S603 - our own command
+        return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
         )
 
@@ -123,6 +124,47 @@ def test_two_ups_at_once_start_one_stack(shell: Shell) -> None:
         done = list(pool.map(lambda _: shell("stack", "up", "--native"), range(2)))
     assert [up.returncode for up in done] == [0, 0], [up.stderr for up in done]
     assert len(shell.processes()) == 5
+
+
+GRAFANA = """#!{python}
+import http.server, json, os, sys
+if sys.argv[1:] == ["--version"]:
+    sys.exit(print("grafana version 13.3.0"))
+assert sys.argv[1:] == ["server"]
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(dict(os.environ)).encode()
+        self.send_response(200 if self.path == "/api/health" else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+address = os.environ["GF_SERVER_HTTP_ADDR"], int(os.environ["GF_SERVER_HTTP_PORT"])
+http.server.HTTPServer(address, Healthy).serve_forever()
+"""
+
+
+def test_a_grafana_on_the_path_is_started_with_our_provisioning(
+    backends: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets the password, the provisioning folder and the addresses of the backends, and is stopped with them."""
+    program = tmp_path / "grafana"
+    program.write_text(GRAFANA.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    stack = Stack(ports=Ports.free(), data_dir=tmp_path / "data")
+    monkeypatch.delenv("GRAFANA_ADMIN_PASSWORD", raising=False)
+    assert {s.name: s.detail for s in stack.status()}["grafana"] == "set GRAFANA_ADMIN_PASSWORD to start it"
+    monkeypatch.setenv("GRAFANA_ADMIN_PASSWORD", "a-password")
+    try:
+        stack.up(["grafana"])
+        seen = Backend(stack.urls["grafana"]).get("/api/health")
+    finally:
+        stack.down()
+    assert seen["GF_SECURITY_ADMIN_PASSWORD"] == "a-password"
+    assert Path(seen["GF_PATHS_PROVISIONING"], "datasources", "stack.yaml").is_file()
+    assert Path(seen["DASHBOARDS_PATH"], "overview.json").is_file()
+    assert seen["LOKI_URL"] == stack.urls["loki"]
+    assert stack.pid("grafana") is None
 
 
 def test_a_component_that_does_not_exist_is_refused(tmp_path: Path) -> None:
