@@ -133,7 +133,8 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
 
     settings = resolved.settings
     on = not settings.disabled
-    pipeline = build_pipeline(resolved, build_resource(settings, __version__))
+    declared = _declared(problems)
+    pipeline = declared or build_pipeline(resolved, build_resource(settings, __version__))
     first = _current is None
     if _current is None:
         _current = Telemetry(
@@ -154,8 +155,27 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     if bridge is not None:
         bridge.attach()
     if first:
-        _make_global(telemetry, settings.propagators)
+        _make_global(telemetry)
+        if declared is None:
+            _set_propagators(settings.propagators)
     return telemetry
+
+
+def _declared(problems: list[str]) -> Pipeline | None:
+    """The pipeline of ``OTEL_CONFIG_FILE``, if it is set and can be used."""
+    from otel_trading.declared import VARIABLE, build_declared_pipeline
+
+    path = os.environ.get(VARIABLE, "").strip()
+    if not path:
+        return None
+    try:
+        return build_declared_pipeline(path)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        message = f"{VARIABLE}={path} cannot be used: {reason}; the other options hold"
+    report(message)
+    problems.append(message)
+    return None
 
 
 def _ops(telemetry: Telemetry, resolved: Resolved) -> tuple[OpsServer | None, list[Problem | str]]:
@@ -187,14 +207,13 @@ def _ops(telemetry: Telemetry, resolved: Resolved) -> tuple[OpsServer | None, li
         ]
 
 
-def _make_global(telemetry: Telemetry, propagators: tuple[str, ...]) -> None:
+def _make_global(telemetry: Telemetry) -> None:
     from opentelemetry import _logs, metrics, trace
 
     telemetry.observe_itself()
     metrics.set_meter_provider(telemetry.meter_provider)
     trace.set_tracer_provider(telemetry.tracer_provider)
     _logs.set_logger_provider(telemetry.logger_provider)
-    _set_propagators(propagators)
     atexit.register(telemetry.shutdown)
     os.register_at_fork(after_in_child=telemetry.restart_in_child)
 

@@ -273,3 +273,33 @@ def test_configure_raises_no_exception_on_wrong_types() -> None:
     )
     assert len(handle.status().problems) == 4
     assert handle.shutdown(1)
+
+
+DECLARED = """
+file_format: "1.0"
+resource:
+  attributes:
+    - {name: service.name, value: declared-bot}
+tracer_provider:
+  processors:
+    - batch: {exporter: {otlp_http: {endpoint: "RECEIVER/v1/traces"}}}
+"""
+
+
+def test_declarative_configuration_file_is_honoured(bot: Bot, receiver: OtlpReceiver, tmp_path: Path) -> None:
+    """OTEL_CONFIG_FILE decides where spans go and who reports, behind the same handle."""
+    (tmp_path / "sdk.yaml").write_text(DECLARED.replace("RECEIVER", receiver.url), "utf-8")
+    run = bot(MINIMAL, OTEL_CONFIG_FILE=str(tmp_path / "sdk.yaml"))
+    assert run.stdout == "bot ran to its end in time and out\n", run.stderr
+    assert complaints(run) == []
+    assert [span.name for span in receiver.spans] == ["tick"]
+    assert receiver.resource()["service.name"] == "declared-bot"
+
+
+def test_unusable_declarative_file_is_one_message(bot: Bot, tmp_path: Path) -> None:
+    """A file that cannot be read or does not fit its schema gives way to the other options."""
+    (tmp_path / "sdk.yaml").write_text("tracer_provider: 7\n", "utf-8")
+    run = bot(MINIMAL, OTEL_CONFIG_FILE=str(tmp_path / "sdk.yaml"))
+    assert run.stdout == "bot ran to its end in time and out\n"
+    (message,) = complaints(run)
+    assert "OTEL_CONFIG_FILE=" in message

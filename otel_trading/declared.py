@@ -1,0 +1,97 @@
+"""``OTEL_CONFIG_FILE``: providers as opentelemetry-configuration builds them, behind the same handle.
+
+The file decides everything the SDK does, as its specification says; the kit's own options for exporters and queues
+then have no effect. Needs ``pip install 'otel-trading[declarative]'``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+from otel_trading.export.destination import SIGNALS
+from otel_trading.export.ledger import Ledger
+from otel_trading.extras import require
+from otel_trading.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VARIABLE = "OTEL_CONFIG_FILE"
+
+
+def build_declared_pipeline(path: str) -> Pipeline:
+    """The pipeline a declarative configuration file describes; raises what its loader raises."""
+    file = require("opentelemetry.configuration.file", extra="declarative")
+    parts = {
+        name: require(f"opentelemetry.configuration._{name}", extra="declarative")
+        for name in ("resource", "tracer_provider", "meter_provider", "logger_provider", "propagator")
+    }
+    config = file.load_config_file(path)
+    resource = parts["resource"].create_resource(config.resource)
+    limits = config.attribute_limits
+    on = not config.disabled
+    tracer_provider: TracerProvider = (
+        parts["tracer_provider"].create_tracer_provider(config.tracer_provider, resource, limits)
+        if on and config.tracer_provider
+        else TracerProvider(resource=resource, shutdown_on_exit=False)
+    )
+    meter_provider: MeterProvider = (
+        parts["meter_provider"].create_meter_provider(config.meter_provider, resource)
+        if on and config.meter_provider
+        else MeterProvider(resource=resource, shutdown_on_exit=False)
+    )
+    logger_provider: LoggerProvider = (
+        parts["logger_provider"].create_logger_provider(config.logger_provider, resource, limits)
+        if on and config.logger_provider
+        else LoggerProvider(resource=resource, shutdown_on_exit=False)
+    )
+    parts["propagator"].configure_propagator(config.propagator)
+    outlets = [_ProviderOutlet(provider) for provider in (tracer_provider, meter_provider, logger_provider)]
+    return Pipeline(
+        resource,
+        tracer_provider,
+        meter_provider,
+        logger_provider,
+        pull=None,
+        ledgers={signal: Ledger(signal) for signal in SIGNALS},
+        targets=dict.fromkeys(SIGNALS, (path,)),
+        outlets=outlets,
+    )
+
+
+class _ProviderOutlet:
+    """Flushes and closes one of the SDK's providers under a deadline it does not itself keep."""
+
+    def __init__(self, provider: Any) -> None:  # noqa: ANN401 - three providers without a common base
+        self._provider = provider
+        self._deadline = 0.0
+        self._worker: threading.Thread | None = None
+
+    def request_flush(self) -> threading.Thread:
+        return self._start(self._provider.force_flush)
+
+    def wait_flushed(self, worker: threading.Thread, deadline: float) -> bool:
+        worker.join(max(0.0, deadline - time.monotonic()))
+        return not worker.is_alive()
+
+    def request_close(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._worker = self._start(self._provider.shutdown)
+
+    def wait_closed(self) -> bool:
+        return self._worker is not None and self.wait_flushed(self._worker, self._deadline)
+
+    def restart_in_child(self) -> None:
+        """The SDK's processors start again by themselves."""
+
+    @staticmethod
+    def _start(work: Callable[[], object]) -> threading.Thread:
+        worker = threading.Thread(target=work, name="otel-declared", daemon=True)
+        worker.start()
+        return worker
