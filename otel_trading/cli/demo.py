@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import re
 from pathlib import Path
@@ -131,6 +132,8 @@ def _run(
         banner=not quiet,
         **{name: value for name, value in chosen.items() if value is not None},
     )
+    # what the bot says is shipped and shown in the table; printed as well it would tear it
+    logging.getLogger("basis_bot").addHandler(logging.NullHandler())
     plan = Plan(spot=spot, perp=perp, speed=speed, seed=seed, seconds=seconds, faults=faults, cache=cache_directory())
     run = Run(plan, telemetry)
     console = Console(quiet=quiet)

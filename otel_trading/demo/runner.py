@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_trading import Status, Telemetry
-    from otel_trading.demo.bot.strategy import VenueName
 
 Json = dict[str, Any]
 
@@ -247,8 +246,3 @@ def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for each in signals:
             loop.remove_signal_handler(each)
-
-
-def venue_title(name: VenueName) -> str:
-    """A venue's name for people."""
-    return {"spot": "spot · binance", "perp": "perp · binanceusdm"}[name]

@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_trading.demo.keys import HINT
-from otel_trading.demo.runner import venue_title
 from otel_trading.demo.summary import milliseconds
 from otel_trading.demo.tally import percentiles
 
@@ -31,6 +30,9 @@ _LIVE_SECONDS = 0.25
 _PLAIN_SECONDS = 5.0
 _OLD = 2.0
 _RATE_OVER = 2.0
+_CLOCKS_APART = 0.25
+_WIDTH = 110
+_COLUMNS = ("", "frames", "per s", "last price", "age", "connection", "latency", "position", "ack p50", "ack p99")
 
 
 class View:
@@ -93,40 +95,38 @@ class View:
     def _draw(self) -> RenderableType:
         parts: list[RenderableType] = [self._venues(), Text(), self._figures(), Text(), self._events()]
         if self._run.progress is not None:
-            parts += [Text(), ProgressBar(total=1.0, completed=self._run.progress, width=60)]
+            bar = Table.grid()
+            bar.add_row(ProgressBar(total=1.0, completed=self._run.progress, width=60))
+            parts += [Text(), bar]
         hint = HINT if self._keys else "Ctrl-C ends the run"
         parts.append(Text(hint, style="dim", no_wrap=True, overflow="ellipsis"))
-        return Panel(Group(*parts), title=f"basis bot · {self._run.seconds:.0f} s", title_align="left", width=100)
+        return Panel(
+            Group(*parts),
+            title=f"basis bot · {self._run.seconds:.0f} s",
+            title_align="left",
+            width=min(self._console.width, _WIDTH),
+        )
 
     def _venues(self) -> Table:
         run = self._run
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-        for title in (
-            "venue",
-            "frames",
-            "per s",
-            "last price",
-            "age",
-            "connection",
-            "clock",
-            "position",
-            "ack p50/p99",
-        ):
-            table.add_column(title, justify="left" if title in {"venue", "connection"} else "right", no_wrap=True)
+        for title in _COLUMNS:
+            table.add_column(title, justify="left" if title in {"", "connection"} else "right", no_wrap=True)
         now_ns, rates = run.now_ns(), self._rates()
         for name, feed in run.tally.feeds.items():
             age = (now_ns - feed.received_ns) / 1e9 if feed.received_ns else None
             acks = percentiles(run.tally.acks[name])
             table.add_row(
-                venue_title(name),
+                Text(name, style="cyan"),
                 f"{feed.frames.total():,}",
                 f"{rates.get(name, 0.0):,.0f}",
                 f"{feed.last_price:,.1f}",
                 Text("-") if age is None else Text(milliseconds(age), style="bold red" if age > _OLD else ""),
                 _connection(connected=feed.connected, age=age),
-                f"{feed.clock_offset:+.2f} s" if feed.clock_offset else "-",
+                _latency(feed.latency),
                 f"{run.tally.positions[name]:+.5f}",
-                f"{milliseconds(acks['p50'])} / {milliseconds(acks['p99'])}",
+                milliseconds(acks["p50"]),
+                milliseconds(acks["p99"]),
             )
         return table
 
@@ -193,3 +193,9 @@ def _connection(*, connected: bool, age: float | None) -> Text:
     if age is not None and age > _OLD:
         return Text("open, silent", style="bold yellow")
     return Text("connected", style="green")
+
+
+def _latency(seconds: float) -> Text:
+    """By the venue's clock: negative where that is ahead of ours."""
+    apart = seconds < 0 or seconds > _CLOCKS_APART
+    return Text(f"{seconds * 1e3:,.0f} ms" if seconds else "-", style="bold yellow" if apart else "")

@@ -107,10 +107,9 @@ class BasisBot:
         self._stopping = True
         if self._trading is not None:
             await asyncio.wait([self._trading])
-        if self.portfolio.holds is not None and len(self.quotes) == len(VENUES):
-            side = opposite(self.portfolio.holds)
-            strategy = self.strategy
-            await self._trade(Signal("close", side, strategy.basis_bps, abs(strategy.deviation_bps), self._now_ns()))
+        way_out = self._way_out()
+        if way_out is not None:
+            await self._trade(way_out)
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
@@ -132,7 +131,11 @@ class BasisBot:
         if spot is None or perp is None:
             return
         signal = self.strategy.on_quotes(spot, perp, self._market_time)
-        if signal is None or self._trading is not None or self._stopping or now_ns < self._not_before_ns:
+        if self._trading is not None or self._stopping or now_ns < self._not_before_ns:
+            return
+        if abs(self.portfolio.naked) >= DUST:
+            signal = self._way_out()
+        if signal is None:
             return
         if now_ns - min(spot.received_ns, perp.received_ns) > self.settings.stale * 1e9:
             return
@@ -142,6 +145,13 @@ class BasisBot:
             self._trading.add_done_callback(self._traded)
         else:
             self._report.limit_reached(refused_by)
+
+    def _way_out(self) -> Signal | None:
+        """The signal that closes what is held, whatever the basis."""
+        holds, strategy = self.portfolio.holds, self.strategy
+        if holds is None:
+            return None
+        return Signal("close", opposite(holds), strategy.basis_bps, abs(strategy.deviation_bps), self._now_ns())
 
     async def _trade(self, signal: Signal) -> None:
         """Send both legs at once, wait for their fills, and leave no leg alone."""

@@ -94,6 +94,8 @@ class Executor:
         except _REFUSALS as error:
             order.reject()
             self._report.order_rejected(order, reason(error), error)
+            if isinstance(error, ccxt.InvalidNonce):
+                await self._set_clock(order.venue)
         except ccxt.NetworkError as error:
             order.status = "unknown"
             self._report.order_unanswered(order, error)
@@ -129,6 +131,13 @@ class Executor:
         else:
             order.id = str(row["id"])
             self._take(order, row, [trade for trade in trades if trade["order"] == order.id])
+
+    async def _set_clock(self, venue: VenueName) -> None:
+        """Ask for the venue's time: it no longer takes ours."""
+        try:
+            await self._venues[venue].exchange.load_time_difference()
+        except ccxt.BaseError as error:
+            self._report.problem(venue, error)
 
     def _take(self, order: Order, row: dict[str, Any], trades: list[dict[str, Any]]) -> None:
         for trade in trades:

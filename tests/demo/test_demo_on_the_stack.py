@@ -1,0 +1,82 @@
+"""The demo on the real backends: from an exemplar to its trace to its order's log lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_trading.stack.backends import Jaeger, Loki, Prometheus
+from tests.demo.test_demo_command import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from otel_trading.stack import Stack
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def summary(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder: Path = tmp_path_factory.mktemp("demo")
+    target = folder / "summary.json"
+    arguments = ["--seconds", "25", "--endpoint", stack.urls["otlp_http"], "--ops-port", "0"]
+    code, output, errors = run(folder / "cache", *arguments, "--summary-json", str(target))
+    assert code == 0, errors
+    found: dict[str, Any] = json.loads(target.read_text())
+    assert found["trace_ids"]["slowest"] in output
+    return found
+
+
+def test_all_of_its_telemetry_is_delivered(summary: dict[str, Any]) -> None:
+    """Nothing is dropped, nothing is pending."""
+    telemetry = summary["telemetry"]
+    assert telemetry["dropped"] == 0
+    assert telemetry["sent"] == sum(account["emitted"] for account in telemetry["signals"].values()) > 0
+
+
+def test_a_slow_tick_is_followed_from_exemplar_to_trace_to_log_lines(stack: Stack, summary: dict[str, Any]) -> None:
+    """One id in three backends: a point of the histogram, the way from tick to acknowledgement, the order's lines."""
+    series = 'trading_tick_to_trade_duration_seconds{trading_strategy_name="basis"}'
+    exemplars = eventually(lambda: Prometheus(stack.urls["prometheus"]).exemplars(series))
+    ids = {exemplar["labels"]["trace_id"] for exemplar in exemplars} & set(summary["trace_ids"]["recent"])
+    assert ids
+    trace_id = ids.pop()
+
+    spans = eventually(lambda: whole(Jaeger(stack.urls["jaeger_ui"]).spans(trace_id)))
+    root = next(span for span in spans if span["operationName"] == "tick_to_trade")
+    assert not root["references"]
+    executions = [span for span in spans if span["operationName"] == "order_execution"]
+    assert {tags(span)["trading.venue.name"] for span in executions} >= {"binance", "binanceusdm"}
+    for span in executions:
+        events = {field["value"] for log in span["logs"] for field in log["fields"] if field["key"] == "event"}
+        assert "order.acknowledged" in events
+        assert root["startTime"] <= span["startTime"]
+    assert any(tags(span).get("span.kind") == "client" for span in spans)
+
+    lines = eventually(lambda: Loki(stack.urls["loki"]).lines_of_trace(trace_id))
+    for step in ("order submitted", "order acknowledged", "order filled"):
+        assert any(line.startswith(step) for line, _ in lines), lines
+    ordered = {labels.get("trading_order_client_id") for _, labels in lines} - {None}
+    assert {tags(span)["trading.order.client_id"] for span in executions} <= ordered
+
+
+def whole(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The spans once the last one of a trade has come."""
+    return spans if {"tick_to_trade", "pnl"} <= {span["operationName"] for span in spans} else []
+
+
+def tags(span: dict[str, Any]) -> dict[str, Any]:
+    return {tag["key"]: tag["value"] for tag in span["tags"]}
+
+
+def eventually(ask: Callable[[], list[Any]], within: float = 30.0) -> list[Any]:
+    deadline = time.monotonic() + within
+    while not (found := ask()):
+        assert time.monotonic() < deadline
+        time.sleep(0.25)
+    return found
