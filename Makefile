@@ -62,7 +62,7 @@ lock:  ## Resolve requirements.lock anew
 	@$(BIN)/pip-compile --quiet --upgrade --extra all --extra dev --generate-hashes --allow-unsafe --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-annotate --no-header \
 		--unsafe-package pip --output-file requirements.lock pyproject.toml
-	@sed -i '/^otel-trading @/d; /^#/d' requirements.lock
+	@sed -i '/^otel-trading @/d; /^#/d' requirements.lock  # the project itself is installed from the checkout
 
 clean:  ## Remove .venv and what the tools left; the caches outside stay
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

@@ -46,17 +46,20 @@ def operations() -> tuple[dict[str, Calls], Callable[[], object]]:
     counter = Counter("frames", "", ["venue", "symbol"], registry=registry)
     histogram = Histogram("decide", "", ["venue", "symbol"], registry=registry)
     sdk_meter, our_meter = meters.get_meter("benchmark"), telemetry.meter
+    two_meter = MeterProvider([InMemoryMetricReader(), InMemoryMetricReader()]).get_meter("benchmark")
     table: dict[str, Calls] = {
         "counter.add(1, two attributes)": {
             "no telemetry": _nothing,
             "prometheus_client": lambda: counter.labels("binance", "BTC/USDT").inc(),
             "opentelemetry-sdk": _adding(sdk_meter),
+            "opentelemetry-sdk, two readers": _adding(two_meter),
             "otel_trading, engine sdk": _adding(our_meter),
         },
         "histogram.record(x, two attributes)": {
             "no telemetry": _nothing,
             "prometheus_client": lambda: histogram.labels("binance", "BTC/USDT").observe(0.003),
             "opentelemetry-sdk": _recording(sdk_meter),
+            "opentelemetry-sdk, two readers": _recording(two_meter),
             "otel_trading, engine sdk": _recording(our_meter),
         },
         "with start_as_current_span(two attributes)": {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,31 +13,31 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from otel_trading.configure import configure
 from otel_trading.extras import MissingExtraError
+from otel_trading.settings import resolve
 from otel_trading.stack.diagnosis import Places, diagnose
-from otel_trading.stack.endpoint import GRPC, HTTP, Endpoint
+from otel_trading.stack.endpoint import GRPC, HTTP, Endpoint, Problem
 from otel_trading.stack.errors import StackError
 from otel_trading.stack.native import Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry._logs import Logger
+    from opentelemetry.metrics import Meter
+    from opentelemetry.trace import Tracer
+
+    from otel_trading.settings import Settings
     from otel_trading.stack.diagnosis import Report
 
 
 @click.command()
 @click.option(
     "--endpoint",
-    envvar="OTEL_EXPORTER_OTLP_ENDPOINT",
-    show_envvar=True,
-    help="Where the bot sends OTLP; by default the Collector of `otel-trading stack`.",
+    help="Where to send OTLP; else what the bot's own options say, else the Collector of `otel-trading stack`.",
 )
-@click.option(
-    "--protocol",
-    type=click.Choice((HTTP, GRPC)),
-    envvar="OTEL_EXPORTER_OTLP_PROTOCOL",
-    show_envvar=True,
-    default=HTTP,
-    show_default=True,
-)
+@click.option("--protocol", type=click.Choice((HTTP, GRPC)), help="How; else what the bot's own options say.")
 @click.option("--prometheus", envvar="OTEL_TRADING_PROMETHEUS_URL", show_envvar=True, help="Prometheus' address.")
 @click.option("--jaeger", envvar="OTEL_TRADING_JAEGER_URL", show_envvar=True, help="Jaeger's address.")
 @click.option("--loki", envvar="OTEL_TRADING_LOKI_URL", show_envvar=True, help="Loki's address.")
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 def doctor(
     *,
     endpoint: str | None,
-    protocol: str,
+    protocol: str | None,
     prometheus: str | None,
     jaeger: str | None,
     loki: str | None,
@@ -60,8 +60,8 @@ def doctor(
     The exit status is 0 if all three were found. Otherwise it is 1, and the output names the hop that lost them and
     what to do.
     """
-    # the exporters' own complaints would repeat, less clearly, what the report says
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    given = {"endpoint": endpoint, "protocol": protocol}
+    resolved = resolve({name: value for name, value in given.items() if value is not None})
     console = Console(stderr=True)
     try:
         urls = Stack().urls
@@ -73,9 +73,19 @@ def doctor(
             collector_health=urls["collector_health"],
             collector_metrics=urls["collector_metrics"],
         )
-        target = Endpoint(endpoint or urls["otlp_grpc" if protocol == GRPC else "otlp_http"], protocol)
+        settings = resolved.settings
+        of_the_stack = urls["otlp_grpc" if settings.protocol == GRPC else "otlp_http"]
+        chosen = of_the_stack if resolved.origins["endpoint"] == "default" else settings.endpoint
+        target = Endpoint(chosen, settings.protocol)
         with console.status(f"Sending through {target.url} and looking for it ..."):
-            report = diagnose(target, places, run_id=uuid.uuid4().hex[:12], timeout=timeout)
+            report = diagnose(
+                target,
+                places,
+                connect=lambda: _telemetry(target),
+                obstacle=_obstacle(settings),
+                run_id=uuid.uuid4().hex[:12],
+                timeout=timeout,
+            )
     except (StackError, MissingExtraError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
@@ -83,6 +93,37 @@ def doctor(
     else:
         _show(report)
     sys.exit(0 if report.healthy else 1)
+
+
+@contextmanager
+def _telemetry(target: Endpoint) -> Iterator[tuple[Tracer, Meter, Logger]]:
+    """What a bot reports with, under the bot's own options; everything is delivered at the end."""
+    with configure(
+        service_name="otel-trading-doctor",
+        # one instance for all runs: the exemplar tells them apart, and series do not pile up
+        resource_attributes={"service.instance.id": "doctor"},
+        endpoint=target.url,
+        protocol="grpc" if target.protocol == GRPC else "http/protobuf",
+        traces_sampler="always_on",
+        metrics_enabled=True,
+        metric_interval=3600.0,
+        instrument="none",
+        ops_enabled=False,
+        banner=False,
+    ) as telemetry:
+        yield telemetry.tracer, telemetry.meter, telemetry.logger
+
+
+def _obstacle(settings: Settings) -> Problem | None:
+    """An option that keeps the bot from sending at all."""
+    if settings.disabled:
+        return Problem(
+            "bot", "telemetry is turned off (disabled=true)", "unset OTEL_SDK_DISABLED, or disabled in the file"
+        )
+    off = [signal for signal in ("traces", "logs") if not getattr(settings, f"{signal}_enabled")]
+    if off:
+        return Problem("bot", f"{' and '.join(off)} are turned off", f"set OTEL_TRADING_{off[0].upper()}_ENABLED=true")
+    return None
 
 
 def _show(report: Report) -> None:

@@ -23,10 +23,11 @@ class BridgeHandler(LoggingHandler):
 
     def __init__(self, level: int, provider: LoggerProvider) -> None:
         super().__init__(level=level, logger_provider=provider)
+        self._root = logging.getLogger()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Ship one record, and let it be printed where it would have been printed without us."""
-        if self._is_alone(record):
+        if len(self._root.handlers) == 1 and self._is_alone(record):
             self._last_resort(record)
         if record.name in _OWN or record.name.startswith(_OWN_PREFIX):
             return

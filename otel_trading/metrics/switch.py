@@ -60,7 +60,9 @@ class SwitchMeterProvider(api.MeterProvider):
 
 
 class _Instrument(Generic[_Real]):
-    """One stand-in: how to create the real instrument, and the one in use."""
+    """One stand-in: how to create the real instrument, and the call of the one in use."""
+
+    verb = ""
 
     def __init__(self, create: Callable[[api.Meter], _Real], meter: api.Meter, ledger: Ledger, name: str) -> None:
         self.name = name
@@ -71,44 +73,59 @@ class _Instrument(Generic[_Real]):
     def switch(self, meter: api.Meter, ledger: Ledger) -> None:
         self._ledger = ledger
         try:
-            self._real = self._create(meter)
-        except Exception as error:
+            real = self._create(meter)
+        except Exception as error:  # a bad name costs this instrument, not the bot
             if not self._useless:
                 report(f"instrument {self.name!r} records nothing: {error}")
             self._useless = True
-            self._real = self._create(api.NoOpMeter("otel_trading"))
+            real = self._create(api.NoOpMeter("otel_trading"))
+        self._call: Callable[..., None] = getattr(real, self.verb) if self.verb else _nothing
 
-    def _report(self, call: Callable[..., None], amount: object, attributes: object, context: Context | None) -> None:
+    def _report(self, amount: object, attributes: Attributes, context: Context | None) -> None:
         value = guard.number(amount)
         if value is None:
-            self._ledger.dropped("invalid_value")
-            self._ledger.emitted()
+            self._lose("invalid_value")
             return
         try:
-            call(value, guard.attributes(attributes), context)
-        except Exception:
-            self._ledger.dropped("invalid_attributes")
-            self._ledger.emitted()
+            self._call(value, attributes, context)
+        except Exception:  # a measurement never raises into the bot
+            self._lose("invalid_attributes")
+
+    def _lose(self, reason: str) -> None:
+        self._ledger.emitted()
+        self._ledger.dropped(reason)
+
+
+def _nothing(*_: object) -> None:
+    """What an observable instrument does when it is called: its callbacks are."""
 
 
 class _Counter(_Instrument[api.Counter], api.Counter):
+    verb = "add"
+
     def add(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
-        self._report(self._real.add, amount, attributes, context)
+        self._report(amount, attributes, context)
 
 
 class _UpDownCounter(_Instrument[api.UpDownCounter], api.UpDownCounter):
+    verb = "add"
+
     def add(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
-        self._report(self._real.add, amount, attributes, context)
+        self._report(amount, attributes, context)
 
 
 class _Histogram(_Instrument[api.Histogram], api.Histogram):
+    verb = "record"
+
     def record(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
-        self._report(self._real.record, amount, attributes, context)
+        self._report(amount, attributes, context)
 
 
 class _Gauge(_Instrument[api._Gauge], api._Gauge):  # noqa: SLF001 - the API has no public name for it yet
+    verb = "set"
+
     def set(self, amount: float, attributes: Attributes | None = None, context: Context | None = None) -> None:
-        self._report(self._real.set, amount, attributes, context)
+        self._report(amount, attributes, context)
 
 
 class _ObservableCounter(_Instrument[api.ObservableCounter], api.ObservableCounter):

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from otel_trading.extras import require
 from otel_trading.stack.backends import Backend, CollectorMetrics, Grafana, Jaeger, Loki, Prometheus
-from otel_trading.stack.canary import SERIES, canary_providers, is_sdk_disabled, send_canary
+from otel_trading.stack.canary import SERIES, send_canary
 from otel_trading.stack.endpoint import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from opentelemetry._logs import Logger
+    from opentelemetry.metrics import Meter
+    from opentelemetry.trace import Tracer
 
     from otel_trading.stack.canary import Canary
     from otel_trading.stack.endpoint import Endpoint
+
+    Connect = Callable[[], AbstractContextManager[tuple[Tracer, Meter, Logger]]]
 
 POLL_SECONDS = 0.1
 UNREACHABLE_PATIENCE_SECONDS = 3.0
@@ -75,19 +82,27 @@ class _Search:
     is_there: Callable[[], bool]
 
 
-def diagnose(endpoint: Endpoint, places: Places, *, run_id: str, timeout: float) -> Report:
+def diagnose(
+    endpoint: Endpoint,
+    places: Places,
+    *,
+    connect: Connect,
+    obstacle: Problem | None = None,
+    run_id: str,
+    timeout: float,
+) -> Report:
     """Send one trace, one histogram value with exemplar and one log line, and find each by its backend's API.
 
     Args:
         endpoint: where the bot sends to.
         places: where the backends are.
+        connect: gives what the bot reports with, and delivers all of it when it is left.
+        obstacle: what is already known to keep the bot from sending.
         run_id: names this run on everything that is sent.
         timeout: seconds to wait for the slowest backend.
 
     """
-    problem = endpoint.find_problem()
-    if problem is None and is_sdk_disabled():
-        problem = Problem("bot", "OTEL_SDK_DISABLED=true turns the OpenTelemetry SDK off", "unset OTEL_SDK_DISABLED")
+    problem = obstacle or endpoint.find_problem()
     if problem is not None:
         searches = _searches(None, places)
         findings = tuple(_finding(search, None, problem, link="") for search in searches)
@@ -95,7 +110,7 @@ def diagnose(endpoint: Endpoint, places: Places, *, run_id: str, timeout: float)
 
     collector = CollectorMetrics(places.collector_metrics)
     before = collector.by_exporter()
-    with canary_providers(endpoint) as (tracer, meter, logger):
+    with connect() as (tracer, meter, logger):
         canary = send_canary(tracer, meter, logger, run_id)
     searches = _searches(canary, places)
     found = _find(searches, timeout)
