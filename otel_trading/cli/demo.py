@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import re
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from otel_trading.extras import require
 from otel_trading.stack.binaries import cache_directory
 
 if TYPE_CHECKING:
+    from otel_trading.demo.bot.strategy import VenueName
     from otel_trading.demo.runner import Run
     from otel_trading.demo.venue import Fault
 
@@ -115,6 +117,8 @@ def _run(
     if (spot is None) != (perp is None):
         missing = "--perp" if perp is None else "--spot"
         raise click.UsageError(f"{missing} is missing; give both recordings, or neither for a generated market")
+    _check_recording("--spot", spot, "spot")
+    _check_recording("--perp", perp, "perp")
     if summary_json is not None and not summary_json.parent.is_dir():
         raise click.UsageError(
             f"--summary-json {summary_json}: the folder does not exist; give a file in one that does"
@@ -146,6 +150,20 @@ def _run(
     if summary_json is not None:
         summary_json.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     show(console, summary)
+
+
+def _check_recording(option: str, path: Path | None, venue: VenueName) -> None:
+    from otel_trading.demo.venue.recording import Recording, RecordingError
+
+    if path is None:
+        return
+    try:
+        Recording(path, venue).snapshot()
+    except (RecordingError, OSError, EOFError, UnicodeError, zlib.error) as error:
+        raise click.UsageError(
+            f"{option} {path} is not a recording ({error}); allowed is a gzip file of lines with a time in nanoseconds "
+            "and a JSON frame, one of them a depth snapshot"
+        ) from error
 
 
 async def _play(run: Run, console: Console) -> None:
