@@ -128,6 +128,7 @@ def _run(
     from otel_trading.demo.runner import Plan, Run
     from otel_trading.demo.summary import show
     from otel_trading.demo.venue import VenueProcessError
+    from otel_trading.stack.native import Stack
 
     chosen: dict[str, Any] = {"endpoint": endpoint, "ops_port": ops_port}
     telemetry = ot.configure(
@@ -149,7 +150,8 @@ def _run(
     summary = run.finish()
     if summary_json is not None:
         summary_json.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    show(console, summary)
+    urls = Stack().urls
+    show(console, summary, jaeger=urls["jaeger_ui"], grafana=urls["grafana"])
 
 
 def _check_recording(option: str, path: Path | None, venue: VenueName) -> None:

@@ -79,14 +79,14 @@ class Report:
             "tick_to_trade", attributes=attributes, start_time=started_ns, end_on_exit=False
         ) as span:
             decided_ns = self._now_ns()
-            self._tracer.start_span("signal", attributes=attributes, start_time=started_ns).end(decided_ns)
-            self._instruments.stage("signal_generation", (decided_ns - started_ns) / _SECOND)
-            self._instruments.opportunity(signal.action, signal.edge_bps)
             self._tick_ns = started_ns
             trade_report = TradeReport(self, span, started_ns)
             try:
                 yield trade_report
-            finally:
+            finally:  # what need not be said before the orders are out is said now
+                self._tracer.start_span("signal", attributes=attributes, start_time=started_ns).end(decided_ns)
+                self._instruments.stage("signal_generation", (decided_ns - started_ns) / _SECOND)
+                self._instruments.opportunity(signal.action, signal.edge_bps)
                 span.end(self._now_ns())
 
     @contextmanager
@@ -105,15 +105,15 @@ class Report:
                 span.end(ended_ns)
 
     def order_submitted(self, order: Order) -> None:
-        """The order goes to the venue now."""
+        """The order goes to the venue now; what it takes to say so is part of the time to it."""
+        self.tally.orders += 1
+        self._instruments.order_submitted(order)
+        logger.info("order submitted: %s", _text(order), extra=_ids(order))
         order.sent_ns = self._now_ns()
         if self._tick_ns is not None:
             seconds, self._tick_ns = (order.sent_ns - self._tick_ns) / _SECOND, None
             self._instruments.tick_to_trade(seconds)
             self.tally.tick_to_trade(seconds, trace_id())
-        self.tally.orders += 1
-        self._instruments.order_submitted(order)
-        logger.info("order submitted: %s", _text(order), extra=_ids(order))
 
     def order_acknowledged(self, order: Order) -> None:
         """The venue has the order."""

@@ -88,8 +88,8 @@ def summarize(
     }
 
 
-def show(console: Console, summary: Json) -> None:
-    """Print the summary, and where to look further."""
+def show(console: Console, summary: Json, *, jaeger: str, grafana: str) -> None:
+    """Print the summary, and where to look further: in Jaeger and Grafana at these addresses."""
     telemetry, trades = summary["telemetry"], summary["trades_by_outcome"]
     seconds = max(summary["duration_seconds"], 1e-9)
     table = Table(title="The run", title_justify="left", title_style="bold", box=None, pad_edge=False)
@@ -113,7 +113,7 @@ def show(console: Console, summary: Json) -> None:
         table.add_row("faults", ", ".join(summary["faults"]))
     console.print()
     console.print(table)
-    for line in _pointers(summary):
+    for line in _pointers(summary, jaeger, grafana):
         console.print(Text.from_markup(line), soft_wrap=True)
 
 
@@ -163,7 +163,7 @@ def _trace_ids(tally: Tally) -> Json:
     }
 
 
-def _pointers(summary: Json) -> list[str]:
+def _pointers(summary: Json, jaeger: str, grafana: str) -> list[str]:
     telemetry, slowest = summary["telemetry"], summary["trace_ids"]["slowest"]
     if telemetry["unreachable"]:
         return [
@@ -174,6 +174,6 @@ def _pointers(summary: Json) -> list[str]:
         return []
     return [
         f"\nThe slowest tick to trade is trace [bold]{slowest}[/]. Find it with",
-        f"  curl -s http://127.0.0.1:16686/api/traces/{slowest}",
-        f"  or in Grafana, http://127.0.0.1:3000: Explore, Jaeger, {slowest}",
+        f"  curl -s {jaeger}/api/traces/{slowest}",
+        f"  or in Grafana, {grafana}: Explore, Jaeger, {slowest}",
     ]
