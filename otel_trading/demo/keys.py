@@ -30,7 +30,7 @@ HINT = "faults: d disconnect, s silent, a slow ack, r rejects, k clock skew, c c
 @contextmanager
 def pressed(run: Run) -> Iterator[bool]:
     """Act on keys while the block runs; yields whether there are any."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.getpgrp() != os.tcgetpgrp(sys.stdin.fileno()):
+    if not _in_foreground():
         yield False
         return
     loop, terminal = asyncio.get_running_loop(), sys.stdin.fileno()
@@ -53,6 +53,16 @@ def pressed(run: Run) -> Iterator[bool]:
     finally:
         loop.remove_reader(terminal)
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _in_foreground() -> bool:
+    """Whether there is a terminal, and it is ours to read from."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    try:
+        return os.getpgrp() == os.tcgetpgrp(sys.stdin.fileno())
+    except OSError:
+        return False
 
 
 async def _act(run: Run, key: str) -> None:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 
 from otel_trading._native import Clock
@@ -21,7 +22,7 @@ from otel_trading.demo.report import Report
 from otel_trading.demo.running import announced
 from otel_trading.demo.summary import summarize
 from otel_trading.demo.tally import Tally
-from otel_trading.demo.venue import Fault, VenueProcess
+from otel_trading.demo.venue import Fault, VenueProcess, VenueProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -161,30 +162,38 @@ class Run:
         )
 
     async def _until_over(self, venues: VenueProcess) -> None:
-        async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(self._switch_on_later(*each)) for each in self.plan.faults]
-            helpers.append(group.create_task(self._look_at_telemetry()))
-            if self.plan.spot is not None:
-                helpers.append(group.create_task(self._measure(self.plan.spot)))
-            ended = "interrupt"
+        works = [self._switch_on_later(*each) for each in self.plan.faults]
+        works.append(self._look_at_telemetry())
+        if self.plan.spot is not None:
+            works.append(self._measure(self.plan.spot))
+        helpers = [asyncio.create_task(work) for work in works]
+        try:
             while not self._stop.is_set():
-                with suppress_http_instrumentation():
-                    self.stats = await venues.stats()
-                for fault in self.active_faults:
-                    self._note(fault)
+                await self._look_at(venues)
                 if self.plan.seconds is not None and self.seconds >= self.plan.seconds:
-                    ended = "time"
+                    self._ended = "time"
                     break
-                if self.stats["state"] == "finished" and await self._drained():
-                    ended = "end of recording"
+                if self.stats["state"] == "finished":
+                    await self._drained()
+                    self._ended = "end of recording"
                     break
                 await self._sleep(_POLL)
-            self._ended = ended
+        finally:
             self._seconds = self.seconds
             for helper in helpers:
                 helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
 
-    async def _drained(self) -> bool:
+    async def _look_at(self, venues: VenueProcess) -> None:
+        try:
+            with suppress_http_instrumentation():
+                self.stats = await venues.stats()
+        except aiohttp.ClientError as error:
+            raise VenueProcessError(f"the venues do not answer any more: {error}") from error
+        for fault in self.active_faults:
+            self._note(fault)
+
+    async def _drained(self) -> None:
         """Wait until every frame that a venue put on a socket has come by."""
         sent = {name: sum(self.stats[name]["sent"].values()) for name in self.tally.feeds}
         deadline = time.perf_counter() + _DRAIN
@@ -192,7 +201,6 @@ class Run:
             if self._stop.is_set() or time.perf_counter() > deadline:
                 break
             await asyncio.sleep(0.01)
-        return True
 
     async def _sleep(self, seconds: float) -> None:
         if self.plan.seconds is not None:

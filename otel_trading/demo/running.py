@@ -67,7 +67,9 @@ def announced(cache: Path, url: str) -> Iterator[None]:
     file = cache / _FOLDER / f"{os.getpid()}.json"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"pid": os.getpid(), "url": url}), encoding="utf-8")
+        unfinished = file.with_suffix(".new")
+        unfinished.write_text(json.dumps({"pid": os.getpid(), "url": url}), encoding="utf-8")
+        unfinished.replace(file)
     except OSError:  # a read-only home costs this convenience and nothing else
         yield
         return

@@ -92,7 +92,7 @@ def show(console: Console, summary: Json, *, jaeger: str, grafana: str) -> None:
     """Print the summary, and where to look further: in Jaeger and Grafana at these addresses."""
     telemetry, trades = summary["telemetry"], summary["trades_by_outcome"]
     seconds = max(summary["duration_seconds"], 1e-9)
-    table = Table(title="The run", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(title="The run", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     frames = sum(summary["messages"].values())
@@ -165,15 +165,19 @@ def _trace_ids(tally: Tally) -> Json:
 
 def _pointers(summary: Json, jaeger: str, grafana: str) -> list[str]:
     telemetry, slowest = summary["telemetry"], summary["trace_ids"]["slowest"]
+    served = telemetry["metrics_url"]
+    running = [f"\nWhile the demo runs, its metrics are on {served}."] if served else []
     if telemetry["unreachable"]:
         return [
-            f"\nNo Collector answered at {telemetry['unreachable'][0].partition('/v1/')[0]}: what could not be sent is "
-            "counted as dropped.\nTo see traces, metrics and logs: [bold]make stack[/], then run the demo again."
+            *running,
+            f"No Collector answered at {telemetry['unreachable'][0].partition('/v1/')[0]}: what could not be sent is "
+            "counted as dropped.\nTo see traces, metrics and logs: [bold]make stack[/], then run the demo again.",
         ]
     if slowest is None:
-        return []
+        return running
     return [
-        f"\nThe slowest tick to trade is trace [bold]{slowest}[/]. Find it with",
+        *running,
+        f"The slowest tick to trade is trace [bold]{slowest}[/]. Find it with",
         f"  curl -s {jaeger}/api/traces/{slowest}",
         f"  or in Grafana, {grafana}: Explore, Jaeger, {slowest}",
     ]

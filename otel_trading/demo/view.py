@@ -155,6 +155,7 @@ class View:
         )
         table.add_row("tick to trade", f"p50 {milliseconds(ways['p50'])} · p99 {milliseconds(ways['p99'])}")
         where = "no Collector" if run.status.unreachable else "delivered"
+        where += f" · {run.status.ops_url}/metrics" if run.status.ops_url else ""
         table.add_row(
             "telemetry",
             f"{run.status.sent:,} sent · {pending:,} pending · {run.status.dropped:,} dropped · {where}",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -203,3 +207,50 @@ def _wait_for(condition: Any, within: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_in_a_terminal_there_is_a_live_table_with_keys(cache: Path) -> None:
+    """A key switches a fault on, another one ends the run with the summary."""
+    import pty
+
+    master, slave = pty.openpty()
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+    own_terminal = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + COMMAND[2]
+    environment = {**os.environ, "OTEL_TRADING_CACHE": str(cache), "TERM": "xterm-256color"}
+    command = [sys.executable, "-c", own_terminal, "demo", *NOWHERE]
+    with subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    ) as process:
+        os.close(slave)
+        screen = _Screen(master)
+        try:
+            screen.wait_for("spot connected")
+            os.write(master, b"s")
+            screen.wait_for("silent:perp:10s")
+            screen.wait_for("perp: no data for 2 s")
+            os.write(master, b"q")
+            screen.wait_for("ended by interrupt")
+            screen.wait_for("make stack")
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            os.close(master)
+    assert not venues_of(process.pid)
+
+
+class _Screen:
+    """What a program wrote to its terminal."""
+
+    def __init__(self, terminal: int) -> None:
+        self._terminal = terminal
+        self._text = ""
+
+    def wait_for(self, words: str, within: float = 30.0) -> None:
+        deadline = time.monotonic() + within
+        while words not in self._text:
+            assert time.monotonic() < deadline, self._text[-3000:]
+            if select.select([self._terminal], [], [], 0.2)[0]:
+                try:
+                    self._text += os.read(self._terminal, 65536).decode(errors="replace")
+                except OSError:
+                    assert words in self._text, self._text[-3000:]
