@@ -39,8 +39,8 @@ check: setup  ## Lint, types, layers, generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/basedpyright --ignoreexternal --verifytypes otel_trading >$(CARGO_TARGET_DIR)/verifytypes.txt || \
-		{ tail -40 $(CARGO_TARGET_DIR)/verifytypes.txt; exit 1; }
+	@$(BIN)/basedpyright --warnings >$(CARGO_TARGET_DIR)/types.txt || { cat $(CARGO_TARGET_DIR)/types.txt; exit 1; }
+	@$(BIN)/stubtest otel_trading._native >$(CARGO_TARGET_DIR)/types.txt || { cat $(CARGO_TARGET_DIR)/types.txt; exit 1; }
 	@$(BIN)/lint-imports
 	@cargo fmt --check --manifest-path native/Cargo.toml
 	@cargo clippy --quiet --locked --all-targets --manifest-path native/Cargo.toml -- --deny warnings

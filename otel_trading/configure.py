@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from otel_trading.ops.server import OpsServer
+    from otel_trading.pipeline import Pipeline
     from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
     from otel_trading.telemetry import Status, Telemetry
 

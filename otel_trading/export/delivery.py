@@ -70,9 +70,11 @@ class Sender(Protocol[Item_contra]):
 
     def send(self, batch: Sequence[Item_contra]) -> Delivery:
         """Deliver the batch, or say why not."""
+        ...
 
     def reachable(self) -> bool:
         """Whether the receiver accepts connections."""
+        ...
 
     def close(self) -> None:
         """Release connections and end a delivery that is under way."""

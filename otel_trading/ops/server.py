@@ -25,9 +25,11 @@ class Source(Protocol):
 
     def render_metrics(self, accept: str) -> tuple[bytes, str]:
         """The metrics as text and their content type."""
+        ...
 
     def status_json(self) -> Mapping[str, object]:
         """The state of telemetry."""
+        ...
 
 
 class OpsServer:

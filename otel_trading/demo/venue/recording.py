@@ -73,7 +73,7 @@ class RecordedMarket:
         """Return the recorded REST depth snapshots."""
         return {recording.venue: recording.snapshot() for recording in self._recordings}
 
-    def frames(self, event_ms: Callable[[int], int]) -> Iterator[Frame]:  # noqa: ARG002 - frames keep their own times
+    def frames(self, event_ms: Callable[[int], int]) -> Iterator[Frame]:
         """Yield the frames of both recordings in the order in which they were received."""
         return heapq.merge(*(recording.frames() for recording in self._recordings), key=_time)
 

@@ -47,7 +47,7 @@ def wait_for_end(pid: int, within: float = 5.0) -> None:
 
 
 def run_parent(how: str) -> tuple[subprocess.Popen[str], int]:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, how], stdout=subprocess.PIPE, text=True)  # noqa: S603
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, how], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     return parent, int(parent.stdout.readline())
 
@@ -103,7 +103,7 @@ def test_recordings_come_in_pairs() -> None:
 def test_the_command_line_refuses_one_recording() -> None:
     """And says what to do."""
     command = [sys.executable, "-m", "otel_trading.demo.venue", "--spot", "spot.gz"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "give both recordings or neither" in done.stderr
 

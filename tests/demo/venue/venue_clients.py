@@ -82,7 +82,7 @@ class Watcher:
             while True:
                 try:
                     result = await call()
-                except Exception as error:  # noqa: BLE001 - whatever ccxt raises is the test's to look at
+                except Exception as error:
                     self.errors.append(error)
                     await asyncio.sleep(0.02)
                 else:
