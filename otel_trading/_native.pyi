@@ -1,14 +1,11 @@
 from typing import Self, final
 
-from typing_extensions import disjoint_base
-
 __all__ = ["Clock", "monotonic_ns", "wall_ns"]
 
 def monotonic_ns() -> int: ...
 def wall_ns() -> int: ...
 
 @final
-@disjoint_base
 class Clock:
     def __new__(cls) -> Self: ...
     def now_ns(self) -> int: ...

@@ -104,7 +104,11 @@ mod tests {
         let monotonic = || {
             let call = calls.get();
             calls.set(call + 1);
-            if call % 2 == 0 { 0 } else { gaps[call / 2] }
+            if call % 2 == 0 {
+                0
+            } else {
+                gaps[call / 2]
+            }
         };
         assert_eq!(measure_offset(monotonic, || 1_000), 995);
     }
