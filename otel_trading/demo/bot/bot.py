@@ -75,6 +75,7 @@ class BasisBot:
         self._executor = Executor(self._venues, report, self._book)
         self._watching: list[asyncio.Task[None]] = []
         self._trading: asyncio.Task[None] | None = None
+        self._signal: Signal | None = None
         self._market_time = 0.0
         self._not_before_ns = 0
         self._refusals = 0
@@ -130,19 +131,24 @@ class BasisBot:
         spot, perp = self.quotes.get("spot"), self.quotes.get("perp")
         if spot is None or perp is None:
             return
-        signal = self.strategy.on_quotes(spot, perp, self._market_time)
+        self._signal = self.strategy.on_quotes(spot, perp, self._market_time)
         if self._trading is not None or self._stopping or now_ns < self._not_before_ns:
             return
-        if abs(self.portfolio.naked) >= DUST:
-            signal = self._way_out()
-        if signal is None:
+        if self._signal is None and abs(self.portfolio.naked) < DUST:
             return
         if now_ns - min(spot.received_ns, perp.received_ns) > self.settings.stale * 1e9:
             return
+        self._trading = asyncio.create_task(self._act())
+        self._trading.add_done_callback(self._traded)
+
+    async def _act(self) -> None:
+        """Trade on the newest signal: between the tick and this moment others may have come, and taken it back."""
+        signal = self._way_out() if abs(self.portfolio.naked) >= DUST else self._signal
+        if signal is None:
+            return
         refused_by = self.portfolio.refuses(self.settings.quantity) if signal.action == "open" else None
         if refused_by is None:
-            self._trading = asyncio.create_task(self._trade(signal))
-            self._trading.add_done_callback(self._traded)
+            await self._trade(signal)
         else:
             self._report.limit_reached(refused_by)
 
