@@ -192,7 +192,12 @@ class Report:
             self._say(f"limit reached: {name}")
 
     def problem(self, venue: VenueName, error: Exception) -> None:
-        """A connection broke or a request failed; the bot goes on."""
+        """Something failed; the bot goes on."""
+        logger.warning("%s: %s: %s", venue, type(error).__name__, error, extra={"error.type": type(error).__name__})
+        self._say(f"{venue}: {type(error).__name__}")
+
+    def disconnected(self, venue: VenueName, error: Exception) -> None:
+        """A connection broke; the bot comes back."""
         feed = self.tally.feeds[venue]
         if feed.connected:
             feed.connected = False

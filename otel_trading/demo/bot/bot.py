@@ -27,6 +27,8 @@ SYMBOLS: dict[VenueName, str] = {"spot": "BTC/USDT", "perp": "BTC/USDT:USDT"}
 
 Outcome = Literal["success", "partial", "failed", "timeout"]
 
+_LAST_ATTEMPTS = 3  # at closing the position before the bot ends
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -106,16 +108,18 @@ class BasisBot:
     async def stop(self) -> None:
         """Finish the trade that is under way, close the position and disconnect."""
         self._stopping = True
-        if self._trading is not None:
-            await asyncio.wait([self._trading])
-        way_out = self._way_out()
-        if way_out is not None:
-            await self._trade(way_out)
-        for task in self._watching:
-            task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
-        for venue in self._venues.values():
-            await venue.exchange.close()
+        try:
+            if self._trading is not None:
+                await asyncio.wait([self._trading])
+            for _ in range(_LAST_ATTEMPTS):
+                if (way_out := self._way_out()) is not None:
+                    await self._trade(way_out)
+        finally:
+            for task in self._watching:
+                task.cancel()
+            await asyncio.gather(*self._watching, return_exceptions=True)
+            for venue in self._venues.values():
+                await venue.exchange.close()
 
     def _on_frame(self, venue: VenueName, stream: str, message: dict[str, Any]) -> None:
         """Every frame of market data comes by here, on the event loop."""
@@ -225,6 +229,7 @@ class BasisBot:
         self._trading = None
         if not task.cancelled() and (error := task.exception()) is not None:
             self._report.failed(error)
+            self._back_off(refused=True)
 
     def _back_off(self, *, refused: bool) -> None:
         self._refusals = self._refusals + 1 if refused else 0
@@ -252,12 +257,14 @@ class BasisBot:
         while True:
             try:
                 news = await watch()
-            except ccxt.BaseError as error:
-                self._report.problem(venue, error)
-                await asyncio.sleep(0.25)
-            else:
                 if use is not None:
                     use(news)
+            except ccxt.NetworkError as error:
+                self._report.disconnected(venue, error)
+                await asyncio.sleep(0.25)
+            except Exception as error:
+                self._report.problem(venue, error)
+                await asyncio.sleep(0.25)
 
 
 def _outcome(legs: list[Order]) -> Outcome:
