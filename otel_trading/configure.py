@@ -6,13 +6,13 @@ import atexit
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from otel_trading.settings import Problem, Resolved, report, resolve
 from otel_trading.settings.standard import repaired_environment, timeout_hints, unusable
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Literal
 
     from otel_trading.ops.server import OpsServer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
     from otel_trading.telemetry import Status, Telemetry
 
+_NOWHERE = Path(os.devnull)
 _lock = threading.RLock()
 _current: Telemetry | None = None
 
@@ -108,8 +109,14 @@ def configure(**options: Unpack[Options]) -> Telemetry:
         repaired = unusable(os.environ)
         in_environment = [p for p in resolved.problems if isinstance(p, Problem) and p.source == "environment"]
         report(*resolved.problems, *repaired, *timeout_hints(os.environ))
+        problems = [str(problem) for problem in (*resolved.problems, *repaired)]
         with repaired_environment([*repaired, *in_environment]):
-            telemetry = _configured(resolved, [str(problem) for problem in (*resolved.problems, *repaired)])
+            try:
+                telemetry = _configured(resolved, problems)
+            except Exception as error:  # a defect of ours, or of a package we build on, must not stop the bot
+                problems.append(f"telemetry is off: it cannot be set up: {type(error).__name__}: {error}")
+                report(problems[-1])
+                telemetry = _configured(resolve({"disabled": True}, variables={}, folder=_NOWHERE), problems)
         if resolved.settings.banner and "pytest" not in sys.modules:
             print(_banner(telemetry), file=sys.stderr)  # noqa: T201 - the one line that says where telemetry goes
         return telemetry

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from opentelemetry._logs import Logger
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
+    from opentelemetry.sdk._logs import LogRecordProcessor
+    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
 
+    from otel_trading.export.added import Added
     from otel_trading.export.destination import Signal
     from otel_trading.export.ledger import Account
     from otel_trading.instrument.registry import Undo
@@ -136,7 +139,9 @@ class Telemetry:
 
         Without a timeout ``shutdown_timeout`` holds.
         """
-        return self._pipeline.flush(self._deadline(timeout))
+        deadline = self._deadline(timeout)
+        delivered = [self._pipeline.flush(deadline), *(added.flush(deadline) for added in self._added())]
+        return all(delivered)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Deliver what is pending and end all threads within ``timeout`` seconds in total; True when all went out.
@@ -149,13 +154,13 @@ class Telemetry:
                 return True
             self._running = False
         self._detach()
-        delivered = self._pipeline.close(deadline)
+        delivered = [self._pipeline.close(deadline), *(added.shutdown(deadline) for added in self._added())]
         for thread in self._draining:
             thread.join(max(0.0, deadline - time.monotonic()))
         if self.ops is not None:
             self.ops.close()
             self.ops = None
-        return delivered
+        return all(delivered)
 
     def replace(self, pipeline: Pipeline) -> None:
         """Put another pipeline behind the API; what is pending in the old one is delivered in the background."""
@@ -213,6 +218,9 @@ class Telemetry:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.shutdown()
+
+    def _added(self) -> tuple[Added[SpanProcessor], Added[LogRecordProcessor]]:
+        return self.tracer_provider.added, self.logger_provider.added
 
     def _detach(self) -> None:
         """Take the log handler and the instrumentations out of the bot."""

@@ -76,6 +76,9 @@ class Sender(Protocol[Item_contra]):
         """Whether the receiver accepts connections."""
         ...
 
+    def restart_in_child(self) -> None:
+        """Leave the parent's connections to the parent, in a forked child."""
+
     def close(self) -> None:
         """Release connections and end a delivery that is under way."""
 

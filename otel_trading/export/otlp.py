@@ -40,10 +40,11 @@ class OtlpSender(Generic[Item]):
         self.target = destination.url
         self.receiver = receiver
         self._signal = signal
-        self._answers = _Answers()
-        self._exporter = _exporter(signal, destination, self._answers, exporter_arguments)
         self._grpc = destination.protocol == "grpc"
         self._closed = False
+        self._destination = destination
+        self._arguments = exporter_arguments
+        self.restart_in_child()
 
     def send(self, batch: Sequence[Item]) -> Delivery:
         """Deliver a batch; the outcome is what the receiver answered."""
@@ -71,6 +72,11 @@ class OtlpSender(Generic[Item]):
     def reachable(self) -> bool:
         """Whether the receiver accepts connections."""
         return accepts_connections(self.target)
+
+    def restart_in_child(self) -> None:
+        """Begin with an exporter and a session of its own: a connection shared with the parent would mix answers."""
+        self._answers = _Answers()
+        self._exporter = _exporter(self._signal, self._destination, self._answers, self._arguments)
 
     def close(self) -> None:
         """End a delivery that is under way and release the connection."""

@@ -40,6 +40,9 @@ class PluginSender(Generic[Item]):
         """Unknown, so taken as yes."""
         return True
 
+    def restart_in_child(self) -> None:
+        """Leave it to the exporter."""
+
     def close(self) -> None:
         """Shut the exporter down."""
         with contextlib.suppress(Exception):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from otel_trading.export.delivery import Delivery, Outcome, Sender
+from otel_trading.export.tickets import Tickets
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ class BatchQueue(Generic[Item]):
         self._interrupt = threading.Event()
         self._closing = False
         self._deadline = float("inf")
-        self._flushed = threading.Condition(threading.Lock())
-        self._flush_wanted = 0
-        self._flush_done = 0
+        self._tickets = Tickets()
         self._refused = False
         self._thread: threading.Thread | None = None
 
@@ -60,6 +59,7 @@ class BatchQueue(Generic[Item]):
         self._start()
         self._closing = closed
         self.ledger.reset()
+        self._sender.restart_in_child()
 
     def put(self, item: Item) -> None:
         """Queue an item; never blocks and never raises."""
@@ -80,19 +80,14 @@ class BatchQueue(Generic[Item]):
 
     def request_flush(self) -> int:
         """Ask for delivery of all that is queued now; the ticket is for ``wait_flushed``."""
-        with self._flushed:
-            self._flush_wanted += 1
-            ticket = self._flush_wanted
+        ticket = self._tickets.take()
         self._wake.set()
         self._interrupt.set()
         return ticket
 
     def wait_flushed(self, ticket: int, deadline: float) -> bool:
         """Whether all that was queued at the ticket's time is delivered by the deadline (monotonic seconds)."""
-        if self._thread is None:
-            return True
-        with self._flushed:
-            return self._flushed.wait_for(lambda: self._flush_done >= ticket, max(0.0, deadline - time.monotonic()))
+        return self._thread is None or self._tickets.wait(ticket, deadline)
 
     def request_close(self, deadline: float) -> None:
         """Take nothing more and deliver what is queued until the deadline."""
@@ -130,12 +125,9 @@ class BatchQueue(Generic[Item]):
         while True:
             self._wake.wait(self._delay)
             self._wake.clear()
-            closing, ticket = self._closing, self._flush_wanted
-            drained = self._drain(everything=closing or ticket > self._flush_done)
-            if drained:
-                with self._flushed:
-                    self._flush_done = max(self._flush_done, ticket)
-                    self._flushed.notify_all()
+            closing, ticket = self._closing, self._tickets.newest
+            if self._drain(everything=closing or self._tickets.outstanding):
+                self._tickets.settle(ticket)
             if closing:
                 return
 

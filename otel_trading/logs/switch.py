@@ -1,4 +1,4 @@
-"""A ``LoggerProvider`` that stays while what stands behind it is exchanged."""
+"""A ``LoggerProvider`` that stays while what stands behind it is exchanged; added processors are carried along."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs as api
 
+from otel_trading.export.added import Added
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
     from opentelemetry.util.types import AnyValue
 
 
 class SwitchLoggerProvider(api.LoggerProvider):
     """Hands out loggers that survive ``use``."""
 
-    def __init__(self, real: api.LoggerProvider) -> None:
+    def __init__(self, real: LoggerProvider) -> None:
+        self.added: Added[LogRecordProcessor] = Added()
         self._lock = threading.RLock()
         self._real = real
         self._loggers: dict[tuple[Any, ...], SwitchLogger] = {}
@@ -35,10 +39,18 @@ class SwitchLoggerProvider(api.LoggerProvider):
                 self._loggers[key] = SwitchLogger((name, version, schema_url, attributes), self._real)
             return self._loggers[key]
 
-    def use(self, real: api.LoggerProvider) -> None:
+    def add_log_record_processor(self, processor: LogRecordProcessor) -> None:
+        """Add one of opentelemetry-sdk's processors."""
+        with self._lock:
+            self.added.processors.append(processor)
+            self._real.add_log_record_processor(processor)
+
+    def use(self, real: LoggerProvider) -> None:
         """Put another provider behind every logger handed out so far."""
         with self._lock:
             self._real = real
+            for processor in self.added.processors:
+                real.add_log_record_processor(processor)
             for logger in self._loggers.values():
                 logger.switch(real)
 

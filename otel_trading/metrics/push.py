@@ -11,6 +11,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_val
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 from otel_trading.export.delivery import Delivery, Outcome, Sender
+from otel_trading.export.tickets import Tickets
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ class PushReader(MetricReader):
         self._wake = threading.Event()
         self._closing = False
         self._deadline = float("inf")
-        self._flushed = threading.Condition(threading.Lock())
-        self._flush_wanted = 0
-        self._flush_done = 0
+        self._tickets = Tickets()
         self._thread = threading.Thread(target=self._run, name="otel-metrics", daemon=True)
         with contextlib.suppress(RuntimeError):  # no threads while the interpreter shuts down
             self._thread.start()
@@ -56,21 +55,18 @@ class PushReader(MetricReader):
         """Push from a thread of the child's own."""
         if not self._closing:
             self.ledger.reset()
+            self._sender.restart_in_child()
             self._start()
 
     def request_flush(self) -> int:
         """Ask for a push now; the ticket is for ``wait_flushed``."""
-        with self._flushed:
-            self._flush_wanted += 1
-            ticket = self._flush_wanted
+        ticket = self._tickets.take()
         self._wake.set()
         return ticket
 
     def wait_flushed(self, ticket: int, deadline: float) -> bool:
         """Whether the push is done by the deadline (monotonic seconds)."""
-        with self._flushed:
-            done = self._flushed.wait_for(lambda: self._flush_done >= ticket, max(0.0, deadline - time.monotonic()))
-        return done and not self._failing
+        return self._tickets.wait(ticket, deadline) and not self._failing
 
     def request_close(self, deadline: float) -> None:
         """Push once more and end, at the latest at the deadline."""
@@ -98,14 +94,12 @@ class PushReader(MetricReader):
         while True:
             self._wake.wait(self._interval)
             self._wake.clear()
-            closing, ticket = self._closing, self._flush_wanted
+            closing, ticket = self._closing, self._tickets.newest
             try:
                 self.collect()
             except Exception as error:
                 self._settle(0, Delivery(Outcome.REFUSED, reason=f"{type(error).__name__}: {error}"))
-            with self._flushed:
-                self._flush_done = max(self._flush_done, ticket)
-                self._flushed.notify_all()
+            self._tickets.settle(ticket)
             if closing:
                 return
 

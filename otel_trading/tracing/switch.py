@@ -14,6 +14,8 @@ from opentelemetry import trace as api
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
+from otel_trading.export.added import Added
+
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.resources import Resource
@@ -31,7 +33,7 @@ class SwitchTracerProvider(api.TracerProvider):
         self._real = real
         self._ledger = ledger
         self._tracers: dict[tuple[Any, ...], SwitchTracer] = {}
-        self._added: list[SpanProcessor] = []
+        self.added: Added[SpanProcessor] = Added()
 
     def get_tracer(
         self,
@@ -52,7 +54,7 @@ class SwitchTracerProvider(api.TracerProvider):
         """Put another provider behind every tracer handed out so far."""
         with self._lock:
             self._real, self._ledger = real, ledger
-            for processor in self._added:
+            for processor in self.added.processors:
                 real.add_span_processor(processor)
             for tracer in self._tracers.values():
                 tracer.switch(real, ledger)
@@ -65,7 +67,7 @@ class SwitchTracerProvider(api.TracerProvider):
     def add_span_processor(self, processor: SpanProcessor) -> None:
         """Add one of opentelemetry-sdk's span processors."""
         with self._lock:
-            self._added.append(processor)
+            self.added.processors.append(processor)
             self._real.add_span_processor(processor)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

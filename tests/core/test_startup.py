@@ -15,9 +15,11 @@ import pytest
 from opentelemetry import trace
 
 from otel_trading import configure
+from otel_trading.pipeline import Pipeline, build_pipeline
 from tests.core.otlp_receiver import OtlpReceiver
 
 if TYPE_CHECKING:
+    from otel_trading.settings import Resolved
     from tests.core.conftest import Configure
 
 Bot = Callable[..., subprocess.CompletedProcess[str]]
@@ -238,15 +240,17 @@ logging.getLogger("bot").error("the end")
 def test_forked_child_reports_for_itself(configured: Configure, receiver: OtlpReceiver) -> None:
     """The child sends what it made, under its own instance id, and not what the parent had queued."""
     handle = configured(span_delay=60.0)
+    handle.tracer.start_span("before").end()
+    assert handle.flush(5)
     handle.tracer.start_span("parent").end()
     child = os.fork()
     if child == 0:
         handle.tracer.start_span("child").end()
         os._exit(0 if handle.flush(5) else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert [span.name for span in receiver.spans] == ["child"]
+    assert [span.name for span in receiver.spans] == ["before", "child"]
     assert handle.flush(5)
-    assert [span.name for span in receiver.spans] == ["child", "parent"]
+    assert [span.name for span in receiver.spans] == ["before", "child", "parent"]
 
 
 def test_importing_loads_no_sdk_and_starts_no_thread(bot: Bot) -> None:
@@ -273,6 +277,25 @@ def test_configure_raises_no_exception_on_wrong_types() -> None:
     )
     assert len(handle.status().problems) == 4
     assert handle.shutdown(1)
+
+
+def test_defect_of_ours_turns_telemetry_off_and_lets_the_bot_run(
+    configured: Configure, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the pipeline cannot be built for an unforeseen reason, one message says so and the API does nothing."""
+
+    def broken(resolved: Resolved, resource: object) -> Pipeline:
+        if resolved.settings.disabled:
+            return build_pipeline(resolved, resource)  # type: ignore[arg-type]
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("otel_trading.pipeline.build_pipeline", broken)
+    with caplog.at_level(logging.WARNING, "otel_trading"):
+        handle = configured()
+    assert handle.settings.disabled
+    handle.tracer.start_span("tick").end()
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message == "otel-trading: telemetry is off: it cannot be set up: RuntimeError: out of luck"
 
 
 DECLARED = """

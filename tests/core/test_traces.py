@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,13 +91,38 @@ def test_others_may_add_span_processors(configured: Configure) -> None:
         def on_end(self, span: ReadableSpan) -> None:
             seen.append(span.name)
 
+        def force_flush(self, timeout_millis: int = 30_000) -> bool:
+            seen.append("flushed")
+            return True
+
+        def shutdown(self) -> None:
+            seen.append("shut down")
+
     handle = configured()
     provider = trace.get_tracer_provider()
     provider.add_span_processor(Watcher())  # type: ignore[attr-defined]
     handle.tracer.start_span("first").end()
     configured(span_delay=0.5)
     handle.tracer.start_span("second").end()
-    assert seen == ["first", "second"]
+    assert handle.flush(5)
+    assert handle.shutdown(5)
+    assert seen == ["first", "second", "flushed", "shut down"]
+
+
+def test_hanging_processor_of_others_costs_the_deadline_only(configured: Configure) -> None:
+    """A foreign processor whose shutdown hangs is given up at the deadline."""
+    release = threading.Event()
+
+    class Stuck(SpanProcessor):
+        def shutdown(self) -> None:
+            release.wait(30)
+
+    handle = configured()
+    trace.get_tracer_provider().add_span_processor(Stuck())  # type: ignore[attr-defined]
+    started = time.monotonic()
+    assert not handle.shutdown(0.5)
+    assert time.monotonic() - started < 1.5
+    release.set()
 
 
 @pytest.mark.parametrize(("sampler", "argument", "expected"), [("always_off", None, 0), ("traceidratio", "1", 10)])
