@@ -10,6 +10,7 @@ import re
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -26,34 +27,45 @@ _AFTER = re.compile(r"@(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m)$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-class _Speed(click.ParamType[float | None]):
-    name = "N|max"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
-        if value in {"max", None}:
-            return None
-        try:
-            speed = float(str(value))
-        except ValueError:
-            speed = math.nan
-        if not (math.isfinite(speed) and speed > 0):
-            self.fail(f"{value!r} is not allowed; allowed are a number above 0 and max", param, ctx)
-        return speed
+def _speed(_ctx: click.Context, _param: click.Parameter, value: str) -> float | None:
+    if value == "max":
+        return None
+    try:
+        speed = float(value)
+    except ValueError:
+        speed = math.nan
+    if not (math.isfinite(speed) and speed > 0):
+        raise click.BadParameter(f"{value!r} is not allowed; allowed are a number above 0 and max")
+    return speed
 
 
-class _FaultAt(click.ParamType["tuple[Fault, float]"]):
-    name = "SPEC[@AFTER]"
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise click.BadParameter(f"{value} is not allowed; allowed is a number above 0")
+    return value
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Fault, float]:
-        from otel_trading.demo.venue import Fault, FaultError
 
-        text = str(value)
-        match = _AFTER.search(text)
-        try:
-            fault = Fault.parse(text[: match.start()] if match else text)
-        except FaultError as error:
-            self.fail(f"{error}; @AFTER is the time into the run, such as @5s", param, ctx)
-        return fault, float(match["number"]) * _SECONDS[match["unit"]] if match else 0.0
+def _url(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise click.BadParameter(f"{value!r} is not allowed; allowed is a URL such as http://127.0.0.1:4318")
+    return value
+
+
+def _faults(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> list[tuple[Fault, float]]:
+    return [_fault_at(value) for value in values]
+
+
+def _fault_at(text: str) -> tuple[Fault, float]:
+    from otel_trading.demo.venue import Fault, FaultError
+
+    match = _AFTER.search(text)
+    try:
+        fault = Fault.parse(text[: match.start()] if match else text)
+    except FaultError as error:
+        raise click.BadParameter(f"{error}; @AFTER is the time into the run, such as @5s") from error
+    return fault, float(match["number"]) * _SECONDS[match["unit"]] if match else 0.0
 
 
 @click.group(invoke_without_command=True)
@@ -61,12 +73,31 @@ class _FaultAt(click.ParamType["tuple[Fault, float]"]):
 @click.option(
     "--perp", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Perpetual's recording (gzip)."
 )
-@click.option("--speed", type=_Speed(), default="1", show_default=True, help="Multiple of the market's own pace.")
+@click.option(
+    "--speed",
+    callback=_speed,
+    metavar="N|max",
+    default="1",
+    show_default=True,
+    help="Multiple of the market's own pace.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the generated market.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after this time.")
-@click.option("--fault", "faults", type=_FaultAt(), multiple=True, help="Switch a fault on, e.g. silent:perp:10s@5s.")
+@click.option("--seconds", type=float, callback=_seconds, help="End after this time.")
+@click.option(
+    "--fault",
+    "faults",
+    callback=_faults,
+    metavar="SPEC[@AFTER]",
+    multiple=True,
+    help="Switch a fault on, e.g. silent:perp:10s@5s.",
+)
 @click.option("--summary-json", type=click.Path(dir_okay=False, path_type=Path), help="Write the summary here.")
-@click.option("--endpoint", help="Where to send OTLP; by default OTEL_EXPORTER_OTLP_ENDPOINT or this host's Collector.")
+@click.option(
+    "--endpoint",
+    callback=_url,
+    metavar="URL",
+    help="Where to send OTLP; by default OTEL_EXPORTER_OTLP_ENDPOINT or this host's Collector.",
+)
 @click.option("--ops-port", type=click.IntRange(0, 65_535), help="Port of /metrics; 0 takes any free one.")
 @click.option("--service-name", default="basis-bot", show_default=True, help="The bot's name in all telemetry.")
 @click.option("--quiet", is_flag=True, help="Show nothing but problems.")
@@ -107,7 +138,7 @@ def _run(
     speed: float | None,
     seed: int,
     seconds: float | None,
-    faults: tuple[tuple[Fault, float], ...],
+    faults: list[tuple[Fault, float]],
     summary_json: Path | None,
     endpoint: str | None,
     ops_port: int | None,

@@ -174,7 +174,9 @@ def test_without_a_demo_there_is_nothing_to_break(cache: Path) -> None:
     [
         (["--speed", "fast"], ["--speed", "'fast'", "a number above 0 and max"]),
         (["--speed", "0"], ["--speed", "'0'", "a number above 0 and max"]),
-        (["--seconds", "-1"], ["--seconds", "-1.0", "x>0"]),
+        (["--seconds", "-1"], ["--seconds", "-1.0", "a number above 0"]),
+        (["--seconds", "nan"], ["--seconds", "nan", "a number above 0"]),
+        (["--endpoint", "collector"], ["--endpoint", "'collector'", "http://127.0.0.1:4318"]),
         (["--fault", "silent:kraken"], ["--fault", "'silent:kraken'", "VENUE is spot or perp"]),
         (["--ops-port", "70000"], ["--ops-port", "70000", "0<=x<=65535"]),
         (["--spot", __file__], ["--perp", "both recordings"]),
