@@ -168,8 +168,10 @@ def _run(
         banner=not quiet,
         **{name: value for name, value in chosen.items() if value is not None},
     )
-    # what the bot says is shipped and shown in the table; printed as well it would tear it
-    logging.getLogger("basis_bot").addHandler(logging.NullHandler())
+    # what the bot says is shipped and shown in the table; printed as well it would tear it,
+    # and so would asyncio's words on futures that ccxt fails for every watch call of a lost connection
+    for name in ("basis_bot", "asyncio"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
     plan = Plan(spot=spot, perp=perp, speed=speed, seed=seed, seconds=seconds, faults=faults, cache=cache_directory())
     run = Run(plan, telemetry)
     console = Console(quiet=quiet)

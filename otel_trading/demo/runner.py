@@ -133,8 +133,13 @@ class Run:
                     await venues.start()
                 self._started = time.perf_counter()
                 await self._until_over(venues)
-            finally:
+            except VenueProcessError:
+                await self.bot.stop(close_position=False)
+                raise
+            except BaseException:
                 await self.bot.stop()
+                raise
+            await self.bot.stop()
         self._seconds = self._seconds or self.seconds
 
     async def switch_on(self, fault: Fault | str) -> None:

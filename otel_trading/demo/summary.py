@@ -92,7 +92,9 @@ def show(console: Console, summary: Json, *, jaeger: str, grafana: str) -> None:
     """Print the summary, and where to look further: in Jaeger and Grafana at these addresses."""
     telemetry, trades = summary["telemetry"], summary["trades_by_outcome"]
     seconds = max(summary["duration_seconds"], 1e-9)
-    table = Table(title="The run", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
+    table = Table(
+        title="The run", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
+    )
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     frames = sum(summary["messages"].values())

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +238,23 @@ def test_in_a_terminal_there_is_a_live_table_with_keys(cache: Path) -> None:
             process.kill()
             os.close(master)
     assert not venues_of(process.pid)
+
+
+def test_venues_that_die_end_the_run(cache: Path) -> None:
+    """With one clear message and a status that is not 0."""
+    with started(cache, *NOWHERE) as process:
+        _wait_for(lambda: list(cache.glob("demo/*.json")))
+        time.sleep(1.0)
+        for folder in Path("/proc").iterdir():
+            with suppress(OSError):
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+                if "otel_trading.demo.venue" in words and str(process.pid) in words:
+                    os.kill(int(folder.name), signal.SIGKILL)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Error: the venues do not answer any more" in errors
+    assert "Traceback" not in errors
+    assert not list(cache.glob("demo/*.json"))
 
 
 class _Screen:

@@ -105,13 +105,20 @@ class BasisBot:
             self._watching.append(asyncio.create_task(orders))
         self._watching.append(asyncio.create_task(self._watch_over()))
 
-    async def stop(self) -> None:
-        """Finish the trade that is under way, close the position and disconnect."""
+    async def stop(self, *, close_position: bool = True) -> None:
+        """Finish the trade that is under way, close the position and disconnect.
+
+        Args:
+            close_position: False where there is no venue any more to do that on.
+
+        """
         self._stopping = True
         try:
             if self._trading is not None:
+                if not close_position:
+                    self._trading.cancel()
                 await asyncio.wait([self._trading])
-            for _ in range(_LAST_ATTEMPTS):
+            for _ in range(_LAST_ATTEMPTS if close_position else 0):
                 if (way_out := self._way_out()) is not None:
                     await self._trade(way_out)
         finally:
