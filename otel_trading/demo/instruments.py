@@ -48,25 +48,57 @@ class Instruments:
             for venue, attributes in self._venue.items()
         }
         self._tick_to_trade_attributes = {"trading.instrument.symbol": self.SYMBOLS["spot"], **self._strategy}
-        self._detections = meter.create_counter("trading.opportunity.detections", "{opportunity}")
-        self._edge = meter.create_histogram("trading.opportunity.edge.bps", "{bp}")
-        self._submissions = meter.create_counter("trading.order.submissions", "{order}")
-        self._active = meter.create_up_down_counter("trading.order.active", "{order}")
-        self._ack = meter.create_histogram("trading.order.ack.duration", "s")
-        self._fill = meter.create_histogram("trading.order.fill.duration", "s")
-        self._reports = meter.create_counter("trading.execution.reports", "{report}")
-        self._quantity = meter.create_counter("trading.execution.quantity", "{unit}")
-        self._notional = meter.create_counter("trading.execution.notional", "{currency}")
-        self._commission = meter.create_up_down_counter("trading.execution.commission", "{currency}")
-        self._realized = meter.create_up_down_counter("trading.pnl.realized", "{currency}")
-        self._tick_to_trade = meter.create_histogram("trading.tick_to_trade.duration", "s")
-        self._stage = meter.create_histogram("trading.stage.duration", "s")
-        self._attempts = meter.create_counter("trading.trade.attempts", "{trade}")
-        self._completions = meter.create_counter("trading.trade.completions", "{trade}")
-        self._trade = meter.create_histogram("trading.trade.duration", "s")
-        self._latency = meter.create_histogram("trading.market_data.latency", "s")
-        self._negative = meter.create_counter("trading.market_data.latency.negative", "{observation}")
-        self._reconnects = meter.create_counter("trading.venue.reconnects", "{reconnect}")
+        self._detections = meter.create_counter(
+            "trading.opportunity.detections", "{opportunity}", "Signals that were acted on."
+        )
+        self._edge = meter.create_histogram(
+            "trading.opportunity.edge.bps", "{bp}", "How far the basis was from its mean when a signal was acted on."
+        )
+        self._submissions = meter.create_counter("trading.order.submissions", "{order}", "Orders handed to a venue.")
+        self._active = meter.create_up_down_counter("trading.order.active", "{order}", "Orders that are not final yet.")
+        self._ack = meter.create_histogram(
+            "trading.order.ack.duration", "s", "From an order's submission to the venue's answer."
+        )
+        self._fill = meter.create_histogram(
+            "trading.order.fill.duration", "s", "From an order's submission to its last fill."
+        )
+        self._reports = meter.create_counter("trading.execution.reports", "{report}", "What venues reported of orders.")
+        self._quantity = meter.create_counter(
+            "trading.execution.quantity", "{unit}", "Executed quantity in the base currency."
+        )
+        self._notional = meter.create_counter(
+            "trading.execution.notional", "{currency}", "Executed quantity times price."
+        )
+        self._commission = meter.create_up_down_counter(
+            "trading.execution.commission", "{currency}", "What venues took, less what they gave."
+        )
+        self._realized = meter.create_up_down_counter(
+            "trading.pnl.realized", "{currency}", "Profit of what was closed, net of commissions."
+        )
+        self._tick_to_trade = meter.create_histogram(
+            "trading.tick_to_trade.duration", "s", "From a tick's receipt to the first order it led to."
+        )
+        self._stage = meter.create_histogram("trading.stage.duration", "s", "How long each stage of a trade took.")
+        self._attempts = meter.create_counter("trading.trade.attempts", "{trade}", "Two-leg trades begun.")
+        self._completions = meter.create_counter(
+            "trading.trade.completions", "{trade}", "Two-leg trades ended, by outcome."
+        )
+        self._trade = meter.create_histogram(
+            "trading.trade.duration", "s", "From the tick to the end of the trade it led to."
+        )
+        self._latency = meter.create_histogram(
+            "trading.market_data.latency",
+            "s",
+            "From the venue's event time to the frame's receipt, the clocks' offset taken out.",
+        )
+        self._negative = meter.create_counter(
+            "trading.market_data.latency.negative",
+            "{observation}",
+            "Frames that by the venue's clock came before they were sent.",
+        )
+        self._reconnects = meter.create_counter(
+            "trading.venue.reconnects", "{reconnect}", "Connections that were lost."
+        )
         self._observe(meter)
 
     def opportunity(self, action: str, edge_bps: float) -> None:
@@ -153,12 +185,30 @@ class Instruments:
         self._reports.add(1, attributes)
 
     def _observe(self, meter: Meter) -> None:
-        meter.create_observable_counter("trading.market_data.messages", [self._messages], "{message}")
-        meter.create_observable_gauge("trading.market_data.age", [self._ages], "s")
-        meter.create_observable_gauge("trading.clock.offset", [self._offsets], "s")
-        meter.create_observable_gauge("trading.position.quantity", [self._positions], "{unit}")
-        meter.create_observable_gauge("trading.pnl.unrealized", [self._unrealized], "{currency}")
-        meter.create_observable_up_down_counter("trading.venue.connection.state", [self._connections], "{connection}")
+        meter.create_observable_counter(
+            "trading.market_data.messages", [self._messages], "{message}", "Frames of market data."
+        )
+        meter.create_observable_gauge(
+            "trading.market_data.age", [self._ages], "s", "Time since the last frame of market data."
+        )
+        meter.create_observable_gauge(
+            "trading.clock.offset", [self._offsets], "s", "How far the venue's clock is at least ahead of ours."
+        )
+        meter.create_observable_gauge(
+            "trading.position.quantity", [self._positions], "{unit}", "The position, negative when short."
+        )
+        meter.create_observable_gauge(
+            "trading.pnl.unrealized",
+            [self._unrealized],
+            "{currency}",
+            "What the open position is worth at mid prices, less what it cost.",
+        )
+        meter.create_observable_up_down_counter(
+            "trading.venue.connection.state",
+            [self._connections],
+            "{connection}",
+            "1 for the state of the connection, 0 for the others.",
+        )
 
     def _messages(self, _: CallbackOptions) -> Iterable[Observation]:
         for venue, feed in self._tally.feeds.items():

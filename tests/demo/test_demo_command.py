@@ -156,7 +156,8 @@ def test_a_fault_is_switched_on_at_its_time(cache: Path, tmp_path: Path) -> None
     assert code == 0, errors
     summary = json.loads(target.read_text())
     assert summary["faults"] == ["slow_ack:perp:10ms", "disconnect:spot"]
-    assert summary["reconnects"] == {"spot": 1, "perp": 0}
+    assert summary["reconnects"]["spot"] >= 1
+    assert summary["reconnects"]["perp"] == 0
 
 
 def test_without_a_demo_there_is_nothing_to_break(cache: Path) -> None:
