@@ -154,7 +154,7 @@ def _market(market: Json) -> str:
 
 
 def _trace_ids(tally: Tally) -> Json:
-    ways = tally.ticks_to_trade
+    ways = [way for way in tally.ticks_to_trade if way.trace_id.strip("0")]  # none where traces are off
     if not ways:
         return {"first": None, "last": None, "slowest": None, "recent": []}
     return {

@@ -274,3 +274,15 @@ class _Screen:
                     self._text += os.read(self._terminal, 65536).decode(errors="replace")
                 except OSError:
                     assert words in self._text, self._text[-3000:]
+
+
+def test_without_telemetry_there_is_no_trace_to_look_for(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bot trades, and the summary names no trace."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    target = cache.parent / "summary.json"
+    code, output, errors = run(cache, "--seconds", "12", "--summary-json", str(target), *NOWHERE)
+    assert code == 0, errors
+    summary = json.loads(target.read_text())
+    assert summary["trades"] >= 1
+    assert summary["trace_ids"] == {"first": None, "last": None, "slowest": None, "recent": []}
+    assert "trace" not in output.splitlines()[-1]
