@@ -39,7 +39,7 @@ class OtlpSender(Generic[Item]):
     ) -> None:
         self.target = destination.url
         self.receiver = receiver
-        self._signal = signal
+        self._signal: Signal = signal
         self._grpc = destination.protocol == "grpc"
         self._closed = False
         self._destination = destination
