@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+import otel_trading
+from otel_trading.cli import commands, main
+from otel_trading.extras import MissingExtraError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_show_says_where_each_value_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values from environment, file and profile are shown with their origin; secrets are hidden."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "otel-trading.toml").write_text('ops_token = "t0ps3cret"\n', "utf-8")
+    runner = CliRunner(env={"OTEL_SERVICE_NAME": "maker"})
+    shown = runner.invoke(commands.cli, ["config", "show"])
+    assert shown.exit_code == 0
+    assert "environment OTEL_SERVICE_NAME" in shown.output
+    assert "file otel-trading.toml" in shown.output
+    assert "profile production" in shown.output
+    assert "t0ps3cret" not in shown.output
+    entries = json.loads(runner.invoke(commands.cli, ["config", "show", "--json"]).output)
+    assert entries["service_name"]["value"] == "maker"
+    assert entries["service_name"]["from"] == "environment OTEL_SERVICE_NAME"
+    assert entries["span_delay"]["from"] == "default"
+
+
+def test_check_exits_with_one_when_something_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit status tells, the message names the setting."""
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(commands.cli, ["config", "check"]).exit_code == 0
+    bad = CliRunner(env={"OTEL_BSP_SCHEDULE_DELAY": "abc"}).invoke(commands.cli, ["config", "check"])
+    assert bad.exit_code == 1
+    assert "OTEL_BSP_SCHEDULE_DELAY='abc'" in bad.output
+
+
+def test_missing_extra_ends_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without click the command line says how to get it."""
+
+    def missing(module: str, *, extra: str) -> None:
+        raise MissingExtraError(f"{module} is not installed; run: pip install 'otel-trading[{extra}]'")
+
+    monkeypatch.setattr("otel_trading.cli.require", missing)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == "otel-trading: click is not installed; run: pip install 'otel-trading[cli]'"
+    assert capsys.readouterr().out == ""
+
+
+def test_every_command_has_help() -> None:
+    """Each command can be loaded and explains itself."""
+    for name in commands.COMMANDS:
+        shown = CliRunner().invoke(commands.cli, [name, "--help"])
+        assert shown.exit_code == 0, name
+        assert "Usage:" in shown.output
+
+
+def test_public_names_are_the_documented_ones() -> None:
+    """What the package exports is exactly this."""
+    assert otel_trading.__all__ == ["Status", "Telemetry", "__version__", "configure"]
+    assert all(getattr(otel_trading, name) for name in otel_trading.__all__)
