@@ -26,7 +26,7 @@ def backends() -> None:
     missing = [name for name in BACKENDS if find_binary(name) is None]
     if missing:
         message = f"not built: {', '.join(missing)}; run: otel-trading stack build"
-        if os.environ.get("OTEL_TRADING_REQUIRE_STACK"):
+        if os.environ.get("REQUIRE_BACKENDS"):
             pytest.fail(message)
         pytest.skip(message)
 
