@@ -52,7 +52,7 @@ class Receiver:
         with self._lock:
             news, self._gone = not self._gone, True
         if news:
-            report(f"nothing can be delivered to {self.target} ({reason}); what is sent there is kept and sent again")
+            report(f"nothing can be delivered to {self.target} ({reason}); what fits the queues is kept and sent again")
 
     def back(self) -> None:
         """Say that deliveries arrive again, if that is news."""

@@ -70,7 +70,7 @@ def test_outage_is_bridged_and_said_once(
     said = [record.getMessage() for record in caplog.records if record.name == "otel_trading"]
     assert said == [
         f"otel-trading: nothing can be delivered to {receiver.url} (HTTP status 503); "
-        "what is sent there is kept and sent again",
+        "what fits the queues is kept and sent again",
         f"otel-trading: deliveries to {receiver.url} arrive again",
     ]
 
