@@ -81,7 +81,7 @@ def _fault_at(text: str) -> tuple[Fault, float]:
     show_default=True,
     help="Multiple of the market's own pace.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the generated market.")
+@click.option("--seed", type=int, default=3, show_default=True, help="Of the generated market.")
 @click.option("--seconds", type=float, callback=_seconds, help="End after this time.")
 @click.option(
     "--fault",

@@ -17,6 +17,8 @@ from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 
 from otel_trading._native import Clock
 from otel_trading.demo.bot import BasisBot
+from otel_trading.demo.bot.bot import Settings
+from otel_trading.demo.bot.strategy import Parameters
 from otel_trading.demo.exchange import make_exchange
 from otel_trading.demo.report import Report
 from otel_trading.demo.running import announced
@@ -55,10 +57,17 @@ class Plan:
     spot: Path | None = None
     perp: Path | None = None
     speed: float | None = 1.0
-    seed: int = 1
+    seed: int = 3
     seconds: float | None = None
     faults: Sequence[tuple[Fault, float]] = ()
     cache: Path | None = None
+
+    def strategy(self) -> Parameters:
+        """How to trade this market.
+
+        In the recordings the basis moves less than any taker pays: there the bot trades to be seen, not to earn.
+        """
+        return Parameters() if self.spot is None else Parameters(entry=1.5, floor_bps=2.0)
 
     def market(self) -> Json:
         """Describe what is played."""
@@ -88,7 +97,12 @@ class Run:
         self.length: float | None = None
         now_ns = Clock().now_ns
         self.now_ns = now_ns
-        self.bot = BasisBot(Report(telemetry, now_ns, self.tally), now_ns=now_ns, run_id=f"demo-{os.getpid()}")
+        self.bot = BasisBot(
+            Report(telemetry, now_ns, self.tally),
+            Settings(strategy=plan.strategy()),
+            now_ns=now_ns,
+            run_id=f"demo-{os.getpid()}",
+        )
         self._started = 0.0
         self._seconds = 0.0
         self._stop = asyncio.Event()

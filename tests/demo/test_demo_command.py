@@ -102,7 +102,7 @@ def test_the_generated_market_is_traded_at_once(cache: Path, tmp_path: Path) -> 
     assert 0.0 < summary["tick_to_trade"]["p50"] <= summary["tick_to_trade"]["p99"] < 1.0
     assert 0.0 < summary["ack"]["spot"]["p50"] < 1.0
     assert 20.0 <= summary["duration_seconds"] < 25.0
-    assert (summary["ended"], summary["market"]) == ("time", {"source": "generated", "seed": 1, "speed": 1.0})
+    assert (summary["ended"], summary["market"]) == ("time", {"source": "generated", "seed": 3, "speed": 1.0})
     assert len(summary["trace_ids"]["slowest"]) == 32
     assert set(summary["trace_ids"]["recent"]) >= {summary["trace_ids"]["last"]}
     for account in summary["telemetry"]["signals"].values():
@@ -280,7 +280,7 @@ def test_without_telemetry_there_is_no_trace_to_look_for(cache: Path, monkeypatc
     """The bot trades, and the summary names no trace."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     target = cache.parent / "summary.json"
-    code, output, errors = run(cache, "--seconds", "12", "--summary-json", str(target), *NOWHERE)
+    code, output, errors = run(cache, "--seconds", "16", "--summary-json", str(target), *NOWHERE)
     assert code == 0, errors
     summary = json.loads(target.read_text())
     assert summary["trades"] >= 1

@@ -41,18 +41,18 @@ class Parameters:
         memory: over how long the basis' mean and deviation are taken.
         warm_up: how long to watch before the first trade.
         entry: open when the basis is this many standard deviations from its mean ...
-        floor_bps: ... and at least this many basis points.
+        floor_bps: ... and at least this many basis points: a round trip of both legs costs 8 in commissions.
         exit: close when it has gone this many standard deviations beyond its mean on the other side.
         longest_hold: close after this time in any case.
 
     """
 
     memory: float = 60.0
-    warm_up: float = 8.0
-    entry: float = 1.5
-    floor_bps: float = 2.0
+    warm_up: float = 6.0
+    entry: float = 1.0
+    floor_bps: float = 9.0
     exit: float = 0.8
-    longest_hold: float = 20.0
+    longest_hold: float = 40.0
 
 
 @dataclass(frozen=True, slots=True)
