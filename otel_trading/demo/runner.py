@@ -67,7 +67,7 @@ class Plan:
 
         In the recordings the basis moves less than any taker pays: there the bot trades to be seen, not to earn.
         """
-        return Parameters() if self.spot is None else Parameters(entry=1.5, floor_bps=2.0)
+        return Parameters() if self.spot is None else Parameters(entry=1.2, floor_bps=1.0)
 
     def market(self) -> Json:
         """Describe what is played."""

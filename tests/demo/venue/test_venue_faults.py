@@ -118,15 +118,15 @@ async def test_silence_keeps_the_socket_open() -> None:
 async def test_slow_acknowledgements() -> None:
     """The answer to an order comes that much later, on that venue only."""
     async with Venues(GeneratedMarket(1)) as venues, Watcher("spot", venues.spot_url) as spot:
-        await venues.switch_on("slow_ack:spot:400ms")
+        await venues.switch_on("slow_ack:spot:3s")
         started = time.perf_counter()
         await spot.client.create_order(spot.symbol, "limit", "buy", 0.01, 40_000)
         slow = time.perf_counter() - started
-        assert slow > 0.4
+        assert slow > 3.0
         await venues.switch_off("spot", "slow_ack")
         started = time.perf_counter()
         await spot.client.create_order(spot.symbol, "limit", "buy", 0.01, 40_000)
-        assert time.perf_counter() - started < slow - 0.2
+        assert time.perf_counter() - started < slow
 
 
 @pytest.mark.parametrize(
