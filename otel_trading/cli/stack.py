@@ -203,18 +203,21 @@ def down(where: str | None, *, volumes: bool) -> None:
 
 
 def _show(native: Stack) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("component", "state", "pid", "up", "what", "where"):
-        table.add_column(title, justify="right" if title in {"pid", "up"} else "left", no_wrap=True)
     components = native.status()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("component", "state", "pid", "up", "where", "what"):
+        # where a terminal is narrow, the addresses are what people came for
+        width = max(len(component.link) for component in components) if title == "where" else None
+        justify = "right" if title in {"pid", "up"} else "left"
+        table.add_column(title, justify=justify, no_wrap=title != "what", min_width=width)  # type: ignore[arg-type]
     for component in components:
         table.add_row(
             component.name,
             f"[{STATE_COLOURS[component.state]}]{component.state}[/]",
             str(component.pid or ""),
             _duration(component),
-            component.offers,
             "" if component.detail else component.link,
+            component.offers,
         )
     console = Console()
     console.print(table)
