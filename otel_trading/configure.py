@@ -144,13 +144,11 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     declared = _declared(problems)
     pipeline = declared or build_pipeline(resolved, build_resource(settings, __version__))
     first = _current is None
-    if _current is None:
-        _current = Telemetry(
-            SwitchMeterProvider(pipeline.meter_provider, pipeline.ledgers["metrics"]),
-            SwitchTracerProvider(pipeline.tracer_provider, pipeline.ledgers["traces"]),
-            SwitchLoggerProvider(pipeline.logger_provider),
-        )
-    telemetry = _current
+    telemetry = _current or Telemetry(
+        SwitchMeterProvider(pipeline.meter_provider, pipeline.ledgers["metrics"]),
+        SwitchTracerProvider(pipeline.tracer_provider, pipeline.ledgers["traces"]),
+        SwitchLoggerProvider(pipeline.logger_provider),
+    )
     ops, ops_problems = _ops(telemetry, resolved)
     bridge = Bridge(settings.log_level, telemetry.logger_provider) if on and settings.logs_enabled else None
     providers = {"tracer_provider": telemetry.tracer_provider, "meter_provider": telemetry.meter_provider}
@@ -160,6 +158,7 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     late: list[Problem | str] = [*pipeline.problems, *ops_problems, *instrument_problems]
     report(*late)
     telemetry.start(resolved, pipeline, ops, bridge, undo, problems + [str(problem) for problem in late])
+    _current = telemetry
     if bridge is not None:
         bridge.attach()
     if first:
@@ -208,7 +207,8 @@ def _ops(telemetry: Telemetry, resolved: Resolved) -> tuple[OpsServer | None, li
     try:
         return OpsServer(telemetry, *wanted), []
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        known = error.errno is not None and error.errno > 0  # a name that cannot be resolved has a negative one
+        reason = os.strerror(error.errno or 0) if known else error.strerror or str(error)
         return None, [
             f"ops_port={settings.ops_port} on {settings.ops_host} cannot be used ({reason}): /metrics is not served; "
             "set OTEL_TRADING_OPS_PORT to a free port, or to 0 for any"

@@ -299,6 +299,26 @@ def test_defect_of_ours_turns_telemetry_off_and_lets_the_bot_run(
     assert message == "otel-trading: telemetry is off: it cannot be set up: RuntimeError: out of luck"
 
 
+def test_defect_at_the_first_call_lets_the_bot_run_too(bot: Bot) -> None:
+    """Also where nothing was configured before, a part that breaks turns telemetry off."""
+    source = "import otel_trading.logs.bridge as bridge\nbridge.Bridge = lambda *_: 1 / 0\n" + MINIMAL
+    run = bot(source)
+    assert run.stdout == "bot ran to its end in time and out\n", run.stderr
+    (message,) = complaints(run)
+    assert message == "otel-trading: telemetry is off: it cannot be set up: ZeroDivisionError: division by zero"
+
+
+def test_address_that_cannot_be_resolved_is_one_message(
+    configured: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An ops_host nobody knows costs /metrics, and the message says why."""
+    with caplog.at_level(logging.WARNING, "otel_trading"):
+        assert configured(ops_host="no-such-host.invalid", ops_token="t").ops is None
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "ops_port=0 on no-such-host.invalid cannot be used (" in message
+    assert "Unknown error" not in message
+
+
 DECLARED = """
 file_format: "1.0"
 resource:
