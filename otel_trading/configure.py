@@ -104,7 +104,7 @@ def configure(**options: Unpack[Options]) -> Telemetry:
     """
     with _lock:
         resolved = resolve(options)
-        if _current is not None and _current.running and _same(_current.resolved, resolved):
+        if _current is not None and _current.running and _current.settings == resolved.settings:
             return _current
         repaired = unusable(os.environ)
         in_environment = [p for p in resolved.problems if isinstance(p, Problem) and p.source == "environment"]
@@ -120,10 +120,6 @@ def configure(**options: Unpack[Options]) -> Telemetry:
         if resolved.settings.banner and "pytest" not in sys.modules:
             print(_banner(telemetry), file=sys.stderr)  # noqa: T201 - the one line that says where telemetry goes
         return telemetry
-
-
-def _same(before: Resolved, now: Resolved) -> bool:
-    return before.settings == now.settings
 
 
 def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:

@@ -6,21 +6,20 @@ then have no effect. Needs ``pip install 'otel-trading[declarative]'``.
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
+from otel_trading.export import bounded
 from otel_trading.export.destination import SIGNALS
 from otel_trading.export.ledger import Ledger
 from otel_trading.extras import require
 from otel_trading.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import threading
 
 VARIABLE = "OTEL_CONFIG_FILE"
 
@@ -71,27 +70,20 @@ class _ProviderOutlet:
     def __init__(self, provider: Any) -> None:  # noqa: ANN401 - three providers without a common base
         self._provider = provider
         self._deadline = 0.0
-        self._worker: threading.Thread | None = None
+        self._closing: list[threading.Thread] = []
 
-    def request_flush(self) -> threading.Thread:
-        return self._start(self._provider.force_flush)
+    def request_flush(self) -> list[threading.Thread]:
+        return bounded.start([self._provider.force_flush], "otel-declared")
 
-    def wait_flushed(self, worker: threading.Thread, deadline: float) -> bool:
-        worker.join(max(0.0, deadline - time.monotonic()))
-        return not worker.is_alive()
+    def wait_flushed(self, ticket: list[threading.Thread], deadline: float) -> bool:
+        return bounded.finished(ticket, deadline)
 
     def request_close(self, deadline: float) -> None:
         self._deadline = deadline
-        self._worker = self._start(self._provider.shutdown)
+        self._closing = bounded.start([self._provider.shutdown], "otel-declared")
 
     def wait_closed(self) -> bool:
-        return self._worker is not None and self.wait_flushed(self._worker, self._deadline)
+        return bounded.finished(self._closing, self._deadline)
 
     def restart_in_child(self) -> None:
         """The SDK's processors start again by themselves."""
-
-    @staticmethod
-    def _start(work: Callable[[], object]) -> threading.Thread:
-        worker = threading.Thread(target=work, name="otel-declared", daemon=True)
-        worker.start()
-        return worker

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -107,18 +106,18 @@ class _Outlets:
         self._receivers: dict[str, Receiver] = {}
 
     def queues(self, signal: Signal) -> list[BatchQueue[Any]]:
-        """One queue an exporter of traces or logs; a second exporter has an account of its own."""
+        """One queue an exporter of traces or logs."""
         settings = self._resolved.settings
         prefix = "span" if signal == "traces" else "log"
         queues: list[BatchQueue[Any]] = [
             BatchQueue(
                 sender,
-                self.ledgers[signal] if first else Ledger(f"{signal}-{sender.target}"),
+                ledger,
                 capacity=getattr(settings, f"{prefix}_queue_size"),
                 batch_size=getattr(settings, f"{prefix}_batch_size"),
                 delay=getattr(settings, f"{prefix}_delay"),
             )
-            for first, sender in self._senders(signal)
+            for ledger, sender in self._senders(signal)
         ]
         self.outlets += queues
         return queues
@@ -132,24 +131,26 @@ class _Outlets:
         readers = [
             PushReader(
                 sender,
-                self.ledgers["metrics"] if first else Ledger(f"metrics-{sender.target}"),
+                ledger,
                 interval=settings.metric_interval,
                 preferred_temporality=temporalities(settings.temporality),
                 preferred_aggregation=aggregations(settings.histogram_aggregation),
             )
-            for first, sender in self._senders("metrics")
+            for ledger, sender in self._senders("metrics")
         ]
         self.outlets += readers
         return readers
 
-    def _senders(self, signal: Signal) -> list[tuple[bool, Any]]:
+    def _senders(self, signal: Signal) -> list[tuple[Ledger, Any]]:
+        """The signal's senders, each with its account: the first has the signal's own."""
         settings = self._resolved.settings
         if settings.disabled or not getattr(settings, f"{signal}_enabled"):
             return []
         senders = [self._sender(signal, name) for name in getattr(settings, f"{signal}_exporter")]
         working = [sender for sender in senders if sender is not None]
         self.targets[signal] = tuple(sender.target for sender in working)
-        return [(position == 0, sender) for position, sender in enumerate(working)]
+        others = [Ledger(f"{signal}-{sender.target}") for sender in working[1:]]
+        return list(zip([self.ledgers[signal], *others], working, strict=False))
 
     def _sender(self, signal: Signal, name: str) -> Any:  # noqa: ANN401 - either sender, or none
         known: dict[str, Callable[[], Any]] = {
@@ -177,8 +178,3 @@ class _Outlets:
 
     def _origin(self, signal: Signal) -> str:
         return self._resolved.origins[f"{signal}_exporter"]
-
-
-def deadline_in(timeout: float) -> float:
-    """The monotonic time at which ``timeout`` seconds from now are over."""
-    return time.monotonic() + max(0.0, timeout)

@@ -8,8 +8,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
-from otel_trading.pipeline import Pipeline, deadline_in
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from otel_trading.logs.switch import SwitchLoggerProvider
     from otel_trading.metrics.switch import SwitchMeterProvider
     from otel_trading.ops.server import OpsServer
+    from otel_trading.pipeline import Pipeline
     from otel_trading.settings import Resolved, Settings
     from otel_trading.tracing.switch import SwitchTracerProvider
 
@@ -231,7 +230,7 @@ class Telemetry:
         self._bridge, self._uninstrument = None, []
 
     def _deadline(self, timeout: float | None) -> float:
-        return deadline_in(self.settings.shutdown_timeout if timeout is None else timeout)
+        return time.monotonic() + max(0.0, self.settings.shutdown_timeout if timeout is None else timeout)
 
     def _events(self, _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from otel_trading.export import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,4 @@ class Added(Generic[P]):
 
     @staticmethod
     def _all_done(calls: list[Callable[[], object]], deadline: float) -> bool:
-        threads = [threading.Thread(target=call, name="otel-added", daemon=True) for call in calls]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in threads)
+        return bounded.finished(bounded.start(calls, "otel-added"), deadline)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 import time
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from otel_trading.export import bounded
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
@@ -110,13 +111,8 @@ def probe(urls: Mapping[str, str], timeout: float = PROBE_TIMEOUT) -> set[str]:
         if accepts_connections(url, timeout):
             answering.add(key)
 
-    threads = [threading.Thread(target=ask, args=item, name="otel-probe", daemon=True) for item in urls.items()]
     deadline = time.monotonic() + timeout
-    with contextlib.suppress(RuntimeError):  # no threads while the interpreter shuts down
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+    bounded.finished(bounded.start([partial(ask, *item) for item in urls.items()], "otel-probe"), deadline)
     return set(answering)
 
 

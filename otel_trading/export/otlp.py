@@ -34,16 +34,13 @@ _EXPORTER_LOGGERS = (
 class OtlpSender(Generic[Item]):
     """Delivers one signal to one OTLP receiver."""
 
-    def __init__(
-        self, signal: Signal, destination: Destination, receiver: Receiver, **exporter_arguments: object
-    ) -> None:
+    def __init__(self, signal: Signal, destination: Destination, receiver: Receiver) -> None:
         self.target = destination.url
         self.receiver = receiver
         self._signal: Signal = signal
         self._grpc = destination.protocol == "grpc"
         self._closed = False
         self._destination = destination
-        self._arguments = exporter_arguments
         self.restart_in_child()
 
     def send(self, batch: Sequence[Item]) -> Delivery:
@@ -76,7 +73,7 @@ class OtlpSender(Generic[Item]):
     def restart_in_child(self) -> None:
         """Begin with an exporter and a session of its own: a connection shared with the parent would mix answers."""
         self._answers = _Answers()
-        self._exporter = _exporter(self._signal, self._destination, self._answers, self._arguments)
+        self._exporter = _exporter(self._signal, self._destination, self._answers)
 
     def close(self) -> None:
         """End a delivery that is under way and release the connection."""
@@ -149,12 +146,11 @@ for _name in _EXPORTER_LOGGERS:
     logging.getLogger(_name).addFilter(_listen)
 
 
-def _exporter(signal: Signal, destination: Destination, session: requests.Session, arguments: dict[str, object]) -> Any:  # noqa: ANN401 - three exporters without a common base
-    arguments = {
+def _exporter(signal: Signal, destination: Destination, session: requests.Session) -> Any:  # noqa: ANN401 - no common base
+    arguments: dict[str, object] = {
         "endpoint": destination.url,
         "headers": dict(destination.headers) or None,
         "timeout": destination.timeout,
-        **arguments,
     }
     if destination.protocol == "grpc":
         grpc = require("grpc", extra="grpc")

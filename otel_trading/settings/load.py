@@ -60,8 +60,9 @@ def resolve(
     settings, rejected = _validated(layers)
     merged = _merged([_without(layer, rejected) for layer in layers])
     origins = {option: merged[option].origin if option in merged else "default" for option in Settings.model_fields}
-    problems += [_problem(option, value, settings) for option, value in rejected]
-    return Resolved(settings, origins, tuple(_completed(problem, settings) for problem in problems), path)
+    unreadable = [entry for layer in layers for entry in layer.rejected]
+    problems += [_problem(option, value, settings) for option, value in (*unreadable, *rejected)]
+    return Resolved(settings, origins, tuple(problems), path)
 
 
 def _merged(layers: list[Layer]) -> dict[str, Value]:
@@ -93,14 +94,3 @@ def _problem(option: str, value: Value, settings: Settings) -> Problem:
     used = shown(option, getattr(settings, option))
     origin = value.origin.split(" ", 1)[0] if value.origin.startswith("environment") else value.origin
     return Problem(value.setting, raw, metadata(option)["allowed"], used, origin)
-
-
-def _completed(problem: Problem | str, settings: Settings) -> Problem | str:
-    """Name the value that is used for a variable that could not even be parsed."""
-    if isinstance(problem, str) or problem.used != "the default":
-        return problem
-    for option in Settings.model_fields:
-        if any(variable == problem.setting for variable, _ in sources.env_names(option)):
-            used = shown(option, getattr(settings, option))
-            return Problem(problem.setting, problem.value, problem.allowed, used, problem.source)
-    return problem

@@ -13,7 +13,6 @@ from pydantic_settings import JsonConfigSettingsSource, TomlConfigSettingsSource
 from otel_trading.extras import MissingExtraError, require
 from otel_trading.settings import parse
 from otel_trading.settings.options import PROFILES, Exporters, Headers, Settings, metadata
-from otel_trading.settings.problems import Problem
 
 if TYPE_CHECKING:
     from otel_trading.settings.options import Parser
@@ -49,10 +48,11 @@ class Value:
 
 @dataclass(slots=True)
 class Layer:
-    """One source's values by option; a higher layer wins."""
+    """One source's values by option, and those that cannot be read; a higher layer wins."""
 
     values: dict[str, Value] = field(default_factory=dict)
-    problems: list[Problem | str] = field(default_factory=list)
+    rejected: list[tuple[str, Value]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def arguments(given: Mapping[str, object]) -> Layer:
@@ -77,9 +77,7 @@ def environment(variables: Mapping[str, str]) -> Layer:
             try:
                 layer.values[name] = Value(parser(content), f"environment {variable}", variable, content)
             except ValueError:
-                shown = "****" if metadata(name)["secret"] else content
-                used = "the default"
-                layer.problems.append(Problem(variable, shown, metadata(name)["allowed"], used, "environment"))
+                layer.rejected.append((name, Value(None, f"environment {variable}", variable, content)))
                 continue
             break
     known = {own_name(name) for name in Settings.model_fields} | _OTHER_VARIABLES
