@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from otel_trading.demo.venue import perp_wire as wire
 from otel_trading.demo.venue.account import PerpAccount
 from otel_trading.demo.venue.decimals import number, plain
 from otel_trading.demo.venue.latency import Latency
 from otel_trading.demo.venue.orders import ExecutionType, Reject, Report
-from otel_trading.demo.venue.requests import Parameters, check_symbol, integer, order_reference
+from otel_trading.demo.venue.queries import OrderQueries
+from otel_trading.demo.venue.requests import Parameters, check_symbol, integer
 from otel_trading.demo.venue.rules import SYMBOL
-from otel_trading.demo.venue.server import Json, Venue
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from otel_trading.demo.venue.server import Json
 
 _WEIGHT_PER_MINUTE = 2400
 _ORDERS_PER_TEN_SECONDS = 300
 _HIGHEST_LEVERAGE = 125
 
 
-class PerpVenue(Venue[PerpAccount]):
+class PerpVenue(OrderQueries[PerpAccount]):
     """USDT-margined perpetual trading of the one contract it lists.
 
     Args:
@@ -33,6 +35,8 @@ class PerpVenue(Venue[PerpAccount]):
         seed: of latencies.
 
     """
+
+    wire = wire
 
     def __init__(self, *, snapshot: str, account: PerpAccount, api_key: str, secret: str, seed: int) -> None:
         super().__init__(
@@ -182,27 +186,7 @@ class PerpVenue(Venue[PerpAccount]):
     async def _cancel(self, parameters: Parameters) -> Json:
         return wire.order_json((await self.cancel(parameters)).order)
 
-    async def _order(self, parameters: Parameters) -> Json:
-        order = self.engine.find(*order_reference(parameters))
-        if order is None:
-            raise Reject(-2013, "Order does not exist.")
-        return wire.order_json(order)
-
-    async def _open_orders(self, _: Parameters) -> list[Json]:
-        return [wire.order_json(order) for order in self.engine.open_orders()]
-
     async def _cancel_all(self, _: Parameters) -> Json:
         for order in self.engine.open_orders():
             await self.cancel({"orderId": str(order.id)})
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
-
-    async def _all_orders(self, parameters: Parameters) -> list[Json]:
-        limit = integer(parameters, "limit", 500)
-        return [wire.order_json(order) for order in list(self.engine.orders.values())[-limit:]]
-
-    async def _trades(self, parameters: Parameters) -> list[Json]:
-        limit = integer(parameters, "limit", 500)
-        rows: list[dict[str, Any]] = [
-            wire.trade_json(order, fill) for order in self.engine.orders.values() for fill in order.fills
-        ]
-        return sorted(rows, key=lambda row: row["id"])[-limit:]

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from otel_trading.demo.venue import spot_wire as wire
 from otel_trading.demo.venue.account import SpotAccount
 from otel_trading.demo.venue.decimals import number
 from otel_trading.demo.venue.latency import Latency
 from otel_trading.demo.venue.orders import ExecutionType, Reject, Report
-from otel_trading.demo.venue.requests import Parameters, check_symbol, integer, order_reference
+from otel_trading.demo.venue.queries import OrderQueries
+from otel_trading.demo.venue.requests import Parameters, check_symbol
 from otel_trading.demo.venue.rules import SYMBOL
-from otel_trading.demo.venue.server import Json, Venue
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from otel_trading.demo.venue.server import Json
 
 _WEIGHT_PER_MINUTE = 6000
 _ORDERS_PER_TEN_SECONDS = 100
 
 
-class SpotVenue(Venue[SpotAccount]):
+class SpotVenue(OrderQueries[SpotAccount]):
     """Spot trading of the one pair it lists.
 
     Args:
@@ -31,6 +33,8 @@ class SpotVenue(Venue[SpotAccount]):
         seed: of latencies.
 
     """
+
+    wire = wire
 
     def __init__(self, *, snapshot: str, account: SpotAccount, api_key: str, secret: str, seed: int) -> None:
         super().__init__(
@@ -138,28 +142,8 @@ class SpotVenue(Venue[SpotAccount]):
         report = await self.cancel(parameters)
         return wire.cancel_json(report.order, parameters.get("newClientOrderId", f"cancel{report.order.id}"))
 
-    async def _order(self, parameters: Parameters) -> Json:
-        order = self.engine.find(*order_reference(parameters))
-        if order is None:
-            raise Reject(-2013, "Order does not exist.")
-        return wire.order_json(order)
-
-    async def _open_orders(self, _: Parameters) -> list[Json]:
-        return [wire.order_json(order) for order in self.engine.open_orders()]
-
     async def _cancel_all(self, _: Parameters) -> list[Json]:
         orders = self.engine.open_orders()
         if not orders:
             raise Reject(-2011, "Unknown order sent.")
         return [await self._cancel({"orderId": str(order.id)}) for order in orders]
-
-    async def _all_orders(self, parameters: Parameters) -> list[Json]:
-        limit = integer(parameters, "limit", 500)
-        return [wire.order_json(order) for order in list(self.engine.orders.values())[-limit:]]
-
-    async def _trades(self, parameters: Parameters) -> list[Json]:
-        limit = integer(parameters, "limit", 500)
-        rows: list[dict[str, Any]] = [
-            wire.trade_json(order, fill) for order in self.engine.orders.values() for fill in order.fills
-        ]
-        return sorted(rows, key=lambda row: row["id"])[-limit:]
