@@ -86,41 +86,27 @@ class OtlpReceiver:
         handler.end_headers()
         handler.wfile.write(content)
 
+    def _items(self, path: str, *levels: str) -> list[Any]:
+        """Everything received on a path, down the levels of its message."""
+        found = [request for received, request in self.requests if received == path]
+        for level in levels:
+            found = [item for parent in found for item in getattr(parent, level)]
+        return found
+
     @property
     def spans(self) -> list[Any]:
         """All spans received."""
-        return [
-            span
-            for path, request in self.requests
-            if path == "/v1/traces"
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
+        return self._items("/v1/traces", "resource_spans", "scope_spans", "spans")
 
     @property
     def logs(self) -> list[Any]:
         """All log records received."""
-        return [
-            record
-            for path, request in self.requests
-            if path == "/v1/logs"
-            for resource in request.resource_logs
-            for scope in resource.scope_logs
-            for record in scope.log_records
-        ]
+        return self._items("/v1/logs", "resource_logs", "scope_logs", "log_records")
 
     def metrics(self, name: str) -> list[Any]:
         """Every export of a metric, oldest first."""
-        return [
-            metric
-            for path, request in self.requests
-            if path == "/v1/metrics"
-            for resource in request.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name == name
-        ]
+        received = self._items("/v1/metrics", "resource_metrics", "scope_metrics", "metrics")
+        return [metric for metric in received if metric.name == name]
 
     def resource(self) -> dict[str, str]:
         """The attributes of the resource that was received first."""
