@@ -89,6 +89,10 @@ class BatchQueue(Generic[Item]):
         """Whether all that was queued at the ticket's time is delivered by the deadline (monotonic seconds)."""
         return self._thread is None or self._tickets.wait(ticket, deadline)
 
+    def flush(self, timeout: float) -> bool:
+        """Whether all that is queued now is delivered within ``timeout`` seconds."""
+        return self.wait_flushed(self.request_flush(), time.monotonic() + timeout)
+
     def request_close(self, deadline: float) -> None:
         """Take nothing more and deliver what is queued until the deadline."""
         with self._lock:

@@ -30,5 +30,5 @@ class QueueSpanProcessor(SpanProcessor):
         """Leave the queue to its owner, who knows the deadline."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Leave the queue to its owner, who knows the deadline."""
-        return True
+        """Deliver what is queued, for callers that hold the provider; False when it is not done in time."""
+        return self._queue.flush(timeout_millis / 1_000)

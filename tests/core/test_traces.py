@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
@@ -107,6 +107,18 @@ def test_others_may_add_span_processors(configured: Configure) -> None:
     assert handle.flush(5)
     assert handle.shutdown(5)
     assert seen == ["first", "second", "flushed", "shut down"]
+
+
+def test_flush_of_the_global_provider_delivers(configured: Configure, receiver: OtlpReceiver) -> None:
+    """A library that flushes the provider it finds gets its spans delivered, or a no in time."""
+    configured(span_delay=60.0)
+    trace.get_tracer("a.library").start_span("tick").end()
+    provider: Any = trace.get_tracer_provider()
+    assert provider.force_flush(5_000)
+    assert [span.name for span in receiver.spans] == ["tick"]
+    receiver.status = 503
+    trace.get_tracer("a.library").start_span("tock").end()
+    assert not provider.force_flush(200)
 
 
 def test_hanging_processor_of_others_costs_the_deadline_only(configured: Configure) -> None:
