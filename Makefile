@@ -6,20 +6,32 @@ export CARGO_TARGET_DIR ?= $(or $(OTEL_TRADING_CACHE),$(or $(XDG_CACHE_HOME),$(H
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ARGS ?=
+WORKSPACE := --quiet --locked --workspace --manifest-path native/Cargo.toml
+NATIVE = $(wildcard native/Cargo.* native/*/Cargo.toml) $(shell find native/src native/*/src -name '*.rs')
 
-.PHONY: help setup demo test bench stack check format generate lock clean
+.PHONY: help setup checkout demo test bench stack check miri loom fuzz format generate lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready  ## Make .venv with everything in it
+setup: checkout .venv/.ready  ## Make .venv with everything in it
 
-.venv/.ready: requirements.lock pyproject.toml native/Cargo.toml native/Cargo.lock $(wildcard native/src/*.rs)
+# One cache serves every checkout, and cargo tells their sources apart by nothing but their age.
+checkout:
+	@mkdir -p $(CARGO_TARGET_DIR)
+	@grep -qsxF "$(CURDIR)" $(CARGO_TARGET_DIR)/.checkout \
+		|| { git ls-files -z native otel_trading otel_trading_pytest | xargs -0 touch --no-create --no-dereference; \
+			echo "$(CURDIR)" >$(CARGO_TARGET_DIR)/.checkout; }
+
+.venv/.packages: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "otel_trading needs Python 3.11 or newer; set PYTHON=")'
 	@command -v cargo >/dev/null || { echo "otel_trading needs Rust: https://rustup.rs"; exit 1; }
-	@echo "Making .venv (Python packages, then the native core; a minute or two the first time)"
+	@echo "Making .venv (Python packages, then the native core; two or three minutes the first time)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@touch $@
+
+.venv/.ready: .venv/.packages pyproject.toml native/build_backend.py $(NATIVE)
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -32,7 +44,7 @@ stack: setup  ## Start Collector, Prometheus, Jaeger, Loki and Alertmanager
 test: setup  ## Build the backends once, then run every check and test
 	@$(BIN)/otel-trading stack build
 	@$(MAKE) --no-print-directory check
-	@cargo test --quiet --locked --manifest-path native/Cargo.toml
+	@cargo test $(WORKSPACE)
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup  ## Lint, types, layers, generated files
@@ -42,20 +54,51 @@ check: setup  ## Lint, types, layers, generated files
 	@$(BIN)/basedpyright --warnings >$(CARGO_TARGET_DIR)/types.txt || { cat $(CARGO_TARGET_DIR)/types.txt; exit 1; }
 	@$(BIN)/stubtest otel_trading._native >$(CARGO_TARGET_DIR)/types.txt || { cat $(CARGO_TARGET_DIR)/types.txt; exit 1; }
 	@$(BIN)/lint-imports
-	@cargo fmt --check --manifest-path native/Cargo.toml
-	@cargo clippy --quiet --locked --all-targets --manifest-path native/Cargo.toml -- --deny warnings
+	@cargo fmt --all --check --manifest-path native/Cargo.toml
+	@cargo clippy $(WORKSPACE) --all-targets -- --deny warnings
 	@$(BIN)/python -m tests.generated --check
+
+miri:  ## Optional: the lock-free parts under Miri, an hour; rustup toolchain install nightly --component miri,rust-src
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-miri cargo +nightly miri test --quiet --locked --lib \
+		--manifest-path native/Cargo.toml --package aggregate --package ring $(ARGS)
+
+loom:  ## Optional: all orders in which two threads can meet in the lock-free parts
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-loom RUSTFLAGS="--cfg loom" cargo test --quiet --locked --release --lib \
+		--manifest-path native/Cargo.toml --package aggregate --package ring -- loom spsc::model $(ARGS)
+
+fuzz:  ## Optional: made-up snapshots through the encoders; ARGS="-max_total_time=300"; needs cargo-fuzz, Rust nightly
+	@cd native && CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-fuzz cargo +nightly fuzz run encode -- $(or $(ARGS),-max_total_time=60)
 
 format: setup  ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
-	@cargo fmt --manifest-path native/Cargo.toml
+	@cargo fmt --all --manifest-path native/Cargo.toml
 
 generate: setup  ## Write the generated parts of the documentation
 	@$(BIN)/python -m tests.generated
 
-bench: setup  ## What telemetry costs on this machine, beside opentelemetry-sdk and prometheus_client
-	@$(BIN)/python -m benchmarks $(ARGS)
+PYTHONS ?= python3.11 python3.12 python3.13
+BENCH := $(dir $(CARGO_TARGET_DIR))bench
+SOURCES = $(NATIVE) $(shell find otel_trading otel_trading_pytest -name '*.py')
+
+bench: checkout  ## What telemetry costs here, on each Python of PYTHONS="python3.11 ..."; ARGS="--quick --only record" are handed on
+	@for python in $(PYTHONS); do \
+		found=$$(PYENV_VERSION=$${python#python} $$python -c \
+			'import sys; print(sys.executable, "%d.%d" % sys.version_info[:2])' 2>/dev/null) \
+			|| { echo "$$python is not there: left out"; continue; }; \
+		set -- $$found; \
+		$(MAKE) --no-print-directory $(BENCH)/$$2/.ready PYTHON=$$1 || exit; \
+		$(BENCH)/$$2/bin/otel-trading bench $(ARGS) $(if $(JSON),--json "$(JSON)-$$2.json") || exit; \
+		echo; \
+	done
+
+$(BENCH)/%/.ready: requirements.lock pyproject.toml $(SOURCES)
+	@echo "Making the environment for Python $* (a minute or two the first time)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@CARGO_TARGET_DIR=$(@D)/cargo PATH=$(@D)/bin:$$PATH \
+		$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
 
 lock:  ## Resolve requirements.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools

@@ -5,23 +5,28 @@
 True
 """
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from otel_trading.configure import configure
 
 if TYPE_CHECKING:
+    from otel_trading.metrics.timer import Timer, TimerStats, ms, us
     from otel_trading.telemetry import Status, Telemetry
 
-__all__ = ["Status", "Telemetry", "__version__", "configure"]
+__all__ = ["Status", "Telemetry", "Timer", "TimerStats", "__version__", "configure", "ms", "us"]
+
+_HOMES = {
+    **dict.fromkeys(("Status", "Telemetry"), "otel_trading.telemetry"),
+    **dict.fromkeys(("Timer", "TimerStats", "ms", "us"), "otel_trading.metrics.timer"),
+}
 
 __version__ = version("otel-trading")
 
 
 def __getattr__(name: str) -> object:
-    """Import the handle's classes, and with them opentelemetry-sdk, only when they are asked for."""
-    if name in {"Status", "Telemetry"}:
-        from otel_trading import telemetry
-
-        return getattr(telemetry, name)
+    """Import what is asked for, and only then: importing the package costs little."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

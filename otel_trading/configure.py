@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from otel_trading.settings import Problem, Resolved, report, resolve
+from otel_trading.settings.plugins import configurator
 from otel_trading.settings.standard import repaired_environment, timeout_hints, unusable
 
 if TYPE_CHECKING:
     from typing import Literal
 
+    from otel_trading.metrics.native import NativeMeterProvider
     from otel_trading.ops.server import OpsServer
     from otel_trading.pipeline import Pipeline
     from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
     from otel_trading.telemetry import Status, Telemetry
 
 _NOWHERE = Path(os.devnull)
+_DECLARED = "OTEL_CONFIG_FILE"
 _lock = threading.RLock()
 _current: Telemetry | None = None
+_native_provider: NativeMeterProvider | None = None
 
 
 class Options(TypedDict, total=False):
@@ -36,7 +40,7 @@ class Options(TypedDict, total=False):
     trade_execution: bool
     database: str
     disabled: bool
-    engine: Literal["sdk"]
+    engine: Literal["native", "sdk"]
     traces_enabled: bool
     metrics_enabled: bool
     logs_enabled: bool
@@ -71,6 +75,9 @@ class Options(TypedDict, total=False):
     log_batch_size: int
     log_delay: float
     metric_interval: float
+    cardinality_limit: int
+    gauge_ttl: float
+    exemplar_filter: Literal["trace_based", "always_on", "always_off"]
     histogram_aggregation: Literal["base2_exponential_bucket_histogram", "explicit_bucket_histogram"]
     temporality: Literal["cumulative", "delta", "lowmemory"]
     traces_sampler: str
@@ -78,10 +85,38 @@ class Options(TypedDict, total=False):
     propagators: Exporters | str
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     shutdown_timeout: float
+    runtime_enabled: bool
+    runtime_gc: bool
+    runtime_event_loops: bool
+    runtime_process: bool
+    runtime_system: bool
+    runtime_interval: float
+    runtime_disk_interval: float
+    runtime_disk_paths: Exporters | str
+    runtime_heartbeat: float
+    stall_threshold: float
+    slow_threshold: float
+    memory_threshold: float
+    descriptor_threshold: float
+    cpu_threshold: float
+    disk_threshold: float
+    container_memory_threshold: float
+    events_enabled: bool
+    events_exported: bool
+    event_sampling_rate: float
+    event_sampling_threshold: float
+    event_buffer_size: int
+    event_interval: float
+    budgets: Headers
+    metric_aliases: bool
+    metrics_file: str | Path
+    metrics_file_interval: float
+    metrics_file_keep: int
     ops_enabled: bool
     ops_host: str
     ops_port: int
     ops_token: str
+    summary_at_exit: bool
     banner: bool
 
 
@@ -138,19 +173,22 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     settings = resolved.settings
     on = not settings.disabled
     declared = _declared(problems)
-    pipeline = declared or build_pipeline(resolved, build_resource(settings, __version__))
+    native = _native(resolved, problems) if declared is None else None
+    if native is not None and _current is not None:
+        _current.settle()
+    pipeline = declared or build_pipeline(resolved, build_resource(settings, __version__), native)
     first = _current is None
     telemetry = _current or Telemetry(
         SwitchMeterProvider(pipeline.meter_provider, pipeline.ledgers["metrics"]),
         SwitchTracerProvider(pipeline.tracer_provider, pipeline.ledgers["traces"]),
         SwitchLoggerProvider(pipeline.logger_provider),
     )
-    ops, ops_problems = _ops(telemetry, resolved)
     bridge = Bridge(settings.log_level, telemetry.logger_provider) if on and settings.logs_enabled else None
     providers = {"tracer_provider": telemetry.tracer_provider, "meter_provider": telemetry.meter_provider}
     if not first:
         telemetry.replace(pipeline)
     undo, instrument_problems = instrument(settings.instrument, **providers) if on else ([], [])
+    ops, ops_problems = _ops(telemetry, resolved)
     late: list[Problem | str] = [*pipeline.problems, *ops_problems, *instrument_problems]
     report(*late)
     telemetry.start(resolved, pipeline, ops, bridge, undo, problems + [str(problem) for problem in late])
@@ -164,18 +202,40 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     return telemetry
 
 
+def _native(resolved: Resolved, problems: list[str]) -> NativeMeterProvider | None:
+    """The process's native meter provider with these settings; ``None`` when the engine is another."""
+    global _native_provider  # noqa: PLW0603 - its instruments and totals are the process's, like OpenTelemetry's provider
+    settings = resolved.settings
+    if settings.engine != "native":
+        if _native_provider is not None:
+            message = "engine=sdk comes after engine=native: instruments made so far are no longer exported; restart"
+            problems.append(message)
+            report(message)
+        return None
+    from otel_trading.metrics.native import NativeMeterProvider
+
+    if _native_provider is None:
+        _native_provider = NativeMeterProvider(
+            cardinality_limit=settings.cardinality_limit,
+            meter_configurator=configurator("meter", os.environ),
+        )
+    _native_provider.registry.gauge_ttl = settings.gauge_ttl
+    _native_provider.registry.exemplars = settings.exemplar_filter
+    return _native_provider
+
+
 def _declared(problems: list[str]) -> Pipeline | None:
     """The pipeline of ``OTEL_CONFIG_FILE``, if it is set and can be used."""
-    from otel_trading.declared import VARIABLE, build_declared_pipeline
-
-    path = os.environ.get(VARIABLE, "").strip()
+    path = os.environ.get(_DECLARED, "").strip()
     if not path:
         return None
+    from otel_trading.declared import build_declared_pipeline
+
     try:
         return build_declared_pipeline(path)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        message = f"{VARIABLE}={path} cannot be used: {reason}; the other options hold"
+        message = f"{_DECLARED}={path} cannot be used: {reason}; the other options hold"
     report(message)
     problems.append(message)
     return None
@@ -214,7 +274,6 @@ def _ops(telemetry: Telemetry, resolved: Resolved) -> tuple[OpsServer | None, li
 def _make_global(telemetry: Telemetry) -> None:
     from opentelemetry import _logs, metrics, trace
 
-    telemetry.observe_itself()
     metrics.set_meter_provider(telemetry.meter_provider)
     trace.set_tracer_provider(telemetry.tracer_provider)
     _logs.set_logger_provider(telemetry.logger_provider)

@@ -21,8 +21,6 @@ from otel_trading.pipeline import Pipeline
 if TYPE_CHECKING:
     import threading
 
-VARIABLE = "OTEL_CONFIG_FILE"
-
 
 def build_declared_pipeline(path: str) -> Pipeline:
     """The pipeline a declarative configuration file describes; raises what its loader raises."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 class MissingExtraError(ImportError):
     """An optional dependency is not installed; the message holds the command that installs it."""
+
+    @classmethod
+    def of(cls, module: str, extra: str) -> Self:
+        """The error for a module that ``otel-trading[extra]`` brings."""
+        return cls(f"{module} is not installed; run: pip install 'otel-trading[{extra}]'")
 
 
 def require(module: str, *, extra: str) -> ModuleType:
@@ -27,4 +32,4 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != module.split(".", maxsplit=1)[0] and error.name != module:
             raise
-        raise MissingExtraError(f"{module} is not installed; run: pip install 'otel-trading[{extra}]'") from error
+        raise MissingExtraError.of(module, extra) from error

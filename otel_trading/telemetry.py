@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
+
+from otel_trading.companions import Companions
+from otel_trading.metrics.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from opentelemetry._logs import Logger
-    from opentelemetry.metrics import CallbackOptions, Meter, Observation
+    from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
+    from opentelemetry.util.types import Attributes
 
     from otel_trading.export.added import Added
     from otel_trading.export.destination import Signal
     from otel_trading.export.ledger import Account
+    from otel_trading.export.summary import Summary
     from otel_trading.instrument.registry import Undo
     from otel_trading.logs.bridge import Bridge
     from otel_trading.logs.switch import SwitchLoggerProvider
+    from otel_trading.metrics.instruments import Meter
     from otel_trading.metrics.switch import SwitchMeterProvider
+    from otel_trading.metrics.timer import Timer
     from otel_trading.ops.server import OpsServer
     from otel_trading.pipeline import Pipeline
     from otel_trading.settings import Resolved, Settings
@@ -80,6 +88,9 @@ class Telemetry:
         self._owner = os.getpid()
         self._running = False
         self._draining: list[threading.Thread] = []
+        self._observed: list[Meter] = []
+        self.timers = Timers(lambda: self.meter)
+        self.companions = Companions(self.timers)
 
     def start(
         self,
@@ -98,14 +109,31 @@ class Telemetry:
         self._uninstrument = uninstrument
         self._problems = problems
         self._running = True
+        if not any(self.meter is observed for observed in self._observed):
+            self._observed.append(self.meter)
+            self.observe_itself()
+        self.companions.start(self.meter, resolved.settings)
 
     def observe_itself(self) -> None:
-        """Report what telemetry itself does, as metrics; once, the registration survives reconfiguration."""
-        self.meter.create_observable_counter(
+        """Report what telemetry itself does, as metrics; once an engine, the registration survives reconfiguration."""
+        meter = self.meter
+        meter.create_observable_counter(
             "trading.telemetry.events", [self._events], "{event}", "Items handed to telemetry, by signal."
         )
-        self.meter.create_observable_counter(
+        meter.create_observable_counter(
             "trading.telemetry.dropped", [self._dropped], "{event}", "Items that were lost, by signal and reason."
+        )
+        meter.create_observable_counter(
+            "trading.telemetry.overflow",
+            [self._overflow],
+            "{measurement}",
+            "Measurements in otel.metric.overflow, because their instrument has too many series.",
+        )
+        meter.create_observable_counter(
+            "trading.stage.budget.violations",
+            [self._violations],
+            "{violation}",
+            "Measurements that took longer than their budget.",
         )
 
     @property
@@ -116,7 +144,37 @@ class Telemetry:
     @property
     def meter(self) -> Meter:
         """A meter for the bot's own instruments."""
-        return self.meter_provider.get_meter(SCOPE)
+        return self.meter_provider.get_meter(SCOPE)  # type: ignore[return-value]  # both engines' meters are such meters
+
+    def timer(
+        self, name: str, *, budget: float | None = None, description: str = "", attributes: Attributes = None
+    ) -> Timer:
+        """A timer, exported as a histogram in seconds; the same one for the same name and attributes.
+
+        ``budget`` is how many seconds something may take: what takes longer is counted
+        (``trading.stage.budget.violations``) and told in the log, at most once in ten seconds.
+
+        >>> import otel_trading as ot
+        >>> telemetry = ot.configure(traces_exporter="none", metrics_exporter="none", logs_exporter="none",
+        ...                          ops_port=0, banner=False)
+        >>> decide = telemetry.timer("bot.decide", budget=ot.ms(10))
+        >>> with decide.time():
+        ...     pass
+        >>> decide.stats().count, decide.stats(window=60).violations
+        (1, 0)
+        >>> telemetry.shutdown()
+        True
+        """
+        return self.timers.timer(name, budget, description, attributes)
+
+    @property
+    def measuring(self) -> bool:
+        """Whether metrics are measured: the switch to throw while the bot runs. Off, calls return at once."""
+        return self.meter_provider.enabled
+
+    @measuring.setter
+    def measuring(self, measuring: bool) -> None:
+        self.meter_provider.enabled = measuring
 
     @property
     def tracer(self) -> Tracer:
@@ -132,6 +190,18 @@ class Telemetry:
     def running(self) -> bool:
         """Whether telemetry is delivered; False after ``shutdown``."""
         return self._running
+
+    def summary(self) -> str:
+        """What was measured so far, as a text for people: timers with percentiles, totals, levels, drops."""
+        from otel_trading.export import summary
+
+        return summary.text(self._summary())
+
+    def _summary(self) -> Summary:
+        from otel_trading.export.summary import read
+        from otel_trading.metrics.render import collected
+
+        return read(collected(self._pipeline.meter_provider), self.timers.budgets())
 
     def flush(self, timeout: float | None = None) -> bool:
         """Deliver what is pending within ``timeout`` seconds for all signals together; True when all went out.
@@ -152,14 +222,30 @@ class Telemetry:
             if not self._running or os.getpid() != self._owner:
                 return True
             self._running = False
+        if self.settings.summary_at_exit:
+            self._print_summary()
         self._detach()
         delivered = [self._pipeline.close(deadline), *(added.shutdown(deadline) for added in self._added())]
         for thread in self._draining:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self.companions.stop()
         if self.ops is not None:
             self.ops.close()
             self.ops = None
         return all(delivered)
+
+    def settle(self) -> None:
+        """Leave what reads the native core to the next pipeline."""
+        self._pipeline.settle()
+
+    def _print_summary(self) -> None:
+        from otel_trading.export.summary import show
+        from otel_trading.settings import report
+
+        try:
+            show(self._summary(), sys.stderr)
+        except Exception as error:  # a report never costs the delivery
+            report(f"there is no summary: {type(error).__name__}: {error}")
 
     def replace(self, pipeline: Pipeline) -> None:
         """Put another pipeline behind the API; what is pending in the old one is delivered in the background."""
@@ -208,6 +294,7 @@ class Telemetry:
             self.ops.abandon_in_child()
             self.ops = None
         if self._running:
+            self.companions.restart_in_child()
             self._pipeline.restart_in_child()
 
     def __enter__(self) -> Self:
@@ -232,15 +319,31 @@ class Telemetry:
     def _deadline(self, timeout: float | None) -> float:
         return time.monotonic() + max(0.0, self.settings.shutdown_timeout if timeout is None else timeout)
 
-    def _events(self, _: CallbackOptions) -> Iterable[Observation]:
+    def _events(self, options: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
 
         for signal, account in self._pipeline.accounts().items():
             yield Observation(account.emitted, {"signal": signal})
+        if self.companions.events is not None:
+            yield from self.companions.events.offered(options)
 
-    def _dropped(self, _: CallbackOptions) -> Iterable[Observation]:
+    def _overflow(self, _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
 
+        native = self._pipeline.native
+        if native is not None:
+            yield Observation(native.dropped().get("cardinality_limit", 0))
+
+    def _violations(self, options: CallbackOptions) -> Iterable[Observation]:
+        yield from self.timers.violations(options)
+        if self.companions.events is not None:
+            yield from self.companions.events.violations(options)
+
+    def _dropped(self, options: CallbackOptions) -> Iterable[Observation]:
+        from opentelemetry.metrics import Observation
+
+        if self.companions.events is not None:
+            yield from self.companions.events.dropped(options)
         for signal, account in self._pipeline.accounts().items():
             if not account.dropped:
                 yield Observation(0, {"signal": signal, "reason": "none"})

@@ -3,7 +3,9 @@
 //! A span timed with the wall clock gets a negative duration when the clock is stepped. `Clock` therefore
 //! reads the monotonic clock and adds an offset; the offset is measured once and again only on `resync`.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use aggregate::clock::Ticks;
 
 use pyo3::prelude::*;
 
@@ -21,6 +23,53 @@ fn read(clock: libc::clockid_t) -> i64 {
     // SAFETY: `time` is a valid, writable timespec; both clocks used here exist on every supported system.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+/// Where a test holds the clock, in ticks; 0 while it runs.
+static HELD: AtomicU64 = AtomicU64::new(0);
+
+/// Where the clock stood when it was first held.
+static HELD_FROM: AtomicU64 = AtomicU64::new(0);
+
+/// Ticks of the cheapest clock that can be trusted here.
+#[inline(always)]
+pub fn ticks() -> u64 {
+    match HELD.load(Ordering::Relaxed) {
+        0 => Ticks::now(),
+        held => held,
+    }
+}
+
+/// Hold the clock that timers and events read, this many seconds after the moment it was first held.
+///
+/// For tests; with `None` it runs again.
+#[pyfunction]
+#[pyo3(signature = (seconds))]
+pub fn hold_ticks(seconds: Option<f64>) {
+    let Some(seconds) = seconds else {
+        HELD.store(0, Ordering::Relaxed);
+        HELD_FROM.store(0, Ordering::Relaxed);
+        return;
+    };
+    if HELD_FROM.load(Ordering::Relaxed) == 0 {
+        HELD_FROM.store(Ticks::now(), Ordering::Relaxed);
+    }
+    HELD.store(
+        HELD_FROM.load(Ordering::Relaxed) + ticks_in(seconds),
+        Ordering::Relaxed,
+    );
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // less than 2^63 after thousands of years
+fn ticks_in(seconds: f64) -> u64 {
+    let many: u32 = 1 << 30;
+    (seconds / Ticks::seconds_between(0, many.into()) * f64::from(many)).round() as u64
+}
+
+/// Seconds from one `ticks()` to another.
+#[inline(always)]
+pub fn seconds(start: u64, end: u64) -> f64 {
+    Ticks::seconds_between(start, end)
 }
 
 /// Nanoseconds of the monotonic clock.
@@ -104,13 +153,24 @@ mod tests {
         let monotonic = || {
             let call = calls.get();
             calls.set(call + 1);
-            if call % 2 == 0 {
+            if call.is_multiple_of(2) {
                 0
             } else {
                 gaps[call / 2]
             }
         };
         assert_eq!(measure_offset(monotonic, || 1_000), 995);
+    }
+
+    #[test]
+    fn held_ticks_move_only_when_they_are_told() {
+        hold_ticks(Some(0.0));
+        let start = ticks();
+        assert_eq!(ticks(), start);
+        hold_ticks(Some(3_600.25));
+        assert!((seconds(start, ticks()) - 3_600.25).abs() < 1e-6);
+        hold_ticks(None);
+        assert_eq!(HELD.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -1,13 +1,39 @@
 //! Native core of `otel_trading`: what has to cost nanoseconds lives here.
 
-mod clock;
+#![allow(clippy::inline_always)] // measured: a call the compiler leaves alone costs as much as the work in it
 
+mod clock;
+mod events;
+mod ffi;
+mod gil;
+mod metrics;
+mod pump;
+
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_other_interpreters()?;
+    aggregate::clock::init();
     module.add_class::<clock::Clock>()?;
     module.add_function(wrap_pyfunction!(clock::monotonic_ns, module)?)?;
     module.add_function(wrap_pyfunction!(clock::wall_ns, module)?)?;
+    module.add_function(wrap_pyfunction!(clock::hold_ticks, module)?)?;
+    events::register(module)?;
+    metrics::register(module)?;
+    pump::register(module)
+}
+
+/// The types are the process's, so a second interpreter of it must not get them.
+fn refuse_other_interpreters() -> PyResult<()> {
+    // SAFETY: the GIL is held.
+    let interpreter =
+        unsafe { pyo3::ffi::PyInterpreterState_GetID(pyo3::ffi::PyInterpreterState_Get()) };
+    if interpreter != 0 {
+        return Err(PyImportError::new_err(
+            "otel_trading's native core works in the main interpreter only",
+        ));
+    }
     Ok(())
 }

@@ -10,6 +10,7 @@ import click
 from otel_trading import __version__
 
 COMMANDS = {
+    "bench": "otel_trading.cli.bench:bench",
     "config": "otel_trading.cli.config:config",
     "demo": "otel_trading.cli.demo:demo",
     "doctor": "otel_trading.cli.doctor:doctor",

@@ -1,6 +1,7 @@
 """The bot's instruments: names, units and attributes of the conventions for trading, in one place.
 
-What already exists as a number is observed when it is exported, so a frame costs no call into telemetry.
+What is measured often has a handle bound to its attributes, so that a frame costs nanoseconds; times are taken by
+timers, some of them with a budget; what already exists as a number is observed when it is exported.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
+from otel_trading import ms
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from decimal import Decimal
 
     from opentelemetry.metrics import Meter
 
+    from otel_trading import Telemetry, Timer
     from otel_trading.demo.bot.orders import Fill, Order
     from otel_trading.demo.bot.strategy import VenueName
     from otel_trading.demo.tally import Tally
@@ -23,13 +27,15 @@ STRATEGY = "basis"
 CURRENCY = "USDT"
 
 _TYPES = {"bookTicker": "ticker", "trade": "trade", "depth": "book_update"}
+_OUTCOMES = ("success", "partial", "failed", "timeout")
+_BUDGETS = {"signal_generation": ms(10), "order_execution": ms(100), "order_fill": ms(500)}
 
 
 class Instruments:
     """Creates the instruments and records into them.
 
     Args:
-        meter: of the telemetry handle.
+        telemetry: what ``configure()`` returned.
         tally: the numbers that are observed.
         now_ns: the bot's clock.
 
@@ -38,7 +44,8 @@ class Instruments:
     VENUES: ClassVar[dict[VenueName, str]] = {"spot": "binance", "perp": "binanceusdm"}
     SYMBOLS: ClassVar[dict[VenueName, str]] = {"spot": "BTC/USDT", "perp": "BTC/USDT:USDT"}
 
-    def __init__(self, meter: Meter, tally: Tally, now_ns: Callable[[], int]) -> None:
+    def __init__(self, telemetry: Telemetry, tally: Tally, now_ns: Callable[[], int]) -> None:
+        self._telemetry = telemetry
         self._tally = tally
         self._now_ns = now_ns
         self._strategy = {"trading.strategy.name": STRATEGY}
@@ -47,7 +54,13 @@ class Instruments:
             venue: {**attributes, "trading.instrument.symbol": self.SYMBOLS[venue]}
             for venue, attributes in self._venue.items()
         }
-        self._tick_to_trade_attributes = {"trading.instrument.symbol": self.SYMBOLS["spot"], **self._strategy}
+        meter = telemetry.meter
+        messages = meter.create_counter("trading.market_data.messages", "{message}", "Frames of market data.")
+        self._messages = {
+            (venue, stream): messages.bind({**attributes, "trading.market_data.type": kind})
+            for venue, attributes in self._instrument.items()
+            for stream, kind in _TYPES.items()
+        }
         self._detections = meter.create_counter(
             "trading.opportunity.detections", "{opportunity}", "Signals that were acted on."
         )
@@ -56,12 +69,6 @@ class Instruments:
         )
         self._submissions = meter.create_counter("trading.order.submissions", "{order}", "Orders handed to a venue.")
         self._active = meter.create_up_down_counter("trading.order.active", "{order}", "Orders that are not final yet.")
-        self._ack = meter.create_histogram(
-            "trading.order.ack.duration", "s", "From an order's submission to the venue's answer."
-        )
-        self._fill = meter.create_histogram(
-            "trading.order.fill.duration", "s", "From an order's submission to its last fill."
-        )
         self._reports = meter.create_counter("trading.execution.reports", "{report}", "What venues reported of orders.")
         self._quantity = meter.create_counter(
             "trading.execution.quantity", "{unit}", "Executed quantity in the base currency."
@@ -75,22 +82,16 @@ class Instruments:
         self._realized = meter.create_up_down_counter(
             "trading.pnl.realized", "{currency}", "Profit of what was closed, net of commissions."
         )
-        self._tick_to_trade = meter.create_histogram(
-            "trading.tick_to_trade.duration", "s", "From a tick's receipt to the first order it led to."
-        )
-        self._stage = meter.create_histogram("trading.stage.duration", "s", "How long each stage of a trade took.")
         self._attempts = meter.create_counter("trading.trade.attempts", "{trade}", "Two-leg trades begun.")
         self._completions = meter.create_counter(
             "trading.trade.completions", "{trade}", "Two-leg trades ended, by outcome."
         )
-        self._trade = meter.create_histogram(
-            "trading.trade.duration", "s", "From the tick to the end of the trade it led to."
-        )
-        self._latency = meter.create_histogram(
+        latency = meter.create_histogram(
             "trading.market_data.latency",
             "s",
             "From the venue's event time to the frame's receipt, the clocks' offset taken out.",
         )
+        self._latency = {venue: latency.bind(attributes) for venue, attributes in self._venue.items()}
         self._negative = meter.create_counter(
             "trading.market_data.latency.negative",
             "{observation}",
@@ -99,7 +100,12 @@ class Instruments:
         self._reconnects = meter.create_counter(
             "trading.venue.reconnects", "{reconnect}", "Connections that were lost."
         )
+        self._time()
         self._observe(meter)
+
+    def frame(self, venue: VenueName, stream: str) -> None:
+        """A frame of market data came in."""
+        self._messages[venue, stream].add(1)
 
     def opportunity(self, action: str, edge_bps: float) -> None:
         """A signal fired, and is acted on."""
@@ -110,11 +116,11 @@ class Instruments:
 
     def tick_to_trade(self, seconds: float) -> None:
         """From the tick to the first order."""
-        self._tick_to_trade.record(seconds, self._tick_to_trade_attributes)
+        self._tick_to_trade.record(seconds)
 
     def stage(self, name: str, seconds: float) -> None:
         """How long a stage took."""
-        self._stage.record(seconds, {"trading.stage.name": name})
+        self._stages[name].record(seconds)
 
     def order_submitted(self, order: Order) -> None:
         """One more order is on its way."""
@@ -129,12 +135,12 @@ class Instruments:
 
     def order_acknowledged(self, order: Order, seconds: float) -> None:
         """The venue's answer took so long."""
-        self._ack.record(seconds, {**self._venue[order.venue], "trading.order.type": "limit"})
+        self._acks[order.venue].record(seconds)
         self._report(order, "new", "new")
 
     def order_rejected(self, order: Order, reason: str, error_type: str, seconds: float) -> None:
         """The venue refused."""
-        self._ack.record(seconds, {**self._venue[order.venue], "trading.order.type": "limit", "error.type": error_type})
+        self._ack(order.venue, error_type).record(seconds)
         self._report(order, "rejected", "rejected", {"trading.order.reject_reason": reason})
 
     def order_filled(self, order: Order, fill: Fill, realized: Decimal) -> None:
@@ -152,21 +158,20 @@ class Instruments:
         """The order is final."""
         self._active.add(-1, self._side(order))
         if order.fills:
-            self._fill.record(seconds, self._venue[order.venue])
+            self._fills[order.venue].record(seconds)
         if order.status in {"expired", "canceled"}:
             self._report(order, order.status, order.status)
 
     def traded(self, outcome: str, seconds: float) -> None:
         """Both legs are done."""
-        attributes = {**self._strategy, "trading.trade.outcome": outcome}
-        self._completions.add(1, attributes)
-        self._trade.record(seconds, attributes)
+        self._completions.add(1, {**self._strategy, "trading.trade.outcome": outcome})
+        self._trades[outcome].record(seconds)
 
     def latency(self, venue: VenueName, seconds: float) -> None:
         """A frame's age by the venue's clock; where it is negative the clocks are apart, and that is taken out."""
         if seconds < 0.0:
             self._negative.add(1, self._venue[venue])
-        self._latency.record(max(0.0, seconds + self._tally.feeds[venue].clock_offset), self._venue[venue])
+        self._latency[venue].record(max(0.0, seconds + self._tally.feeds[venue].clock_offset))
 
     def reconnect(self, venue: VenueName, error_type: str) -> None:
         """The connection was lost."""
@@ -184,10 +189,50 @@ class Instruments:
         }
         self._reports.add(1, attributes)
 
-    def _observe(self, meter: Meter) -> None:
-        meter.create_observable_counter(
-            "trading.market_data.messages", [self._messages], "{message}", "Frames of market data."
+    def _ack(self, venue: VenueName, error_type: str = "") -> Timer:
+        attributes = {**self._venue[venue], "trading.order.type": "limit"}
+        return self._telemetry.timer(
+            "trading.order.ack.duration",
+            description="From an order's submission to the venue's answer.",
+            attributes={**attributes, "error.type": error_type} if error_type else attributes,
         )
+
+    def _time(self) -> None:
+        timer = self._telemetry.timer
+        self._acks = {venue: self._ack(venue) for venue in self.VENUES}
+        self._tick_to_trade = timer(
+            "trading.tick_to_trade.duration",
+            budget=ms(50),
+            description="From a tick's receipt to the first order it led to.",
+            attributes={"trading.instrument.symbol": self.SYMBOLS["spot"], **self._strategy},
+        )
+        self._stages = {
+            name: timer(
+                "trading.stage.duration",
+                budget=budget,
+                description="Time a stage of the bot took, from its start to its end.",
+                attributes={"trading.stage.name": name},
+            )
+            for name, budget in _BUDGETS.items()
+        }
+        self._fills = {
+            venue: timer(
+                "trading.order.fill.duration",
+                description="From an order's submission to its last fill.",
+                attributes=attributes,
+            )
+            for venue, attributes in self._venue.items()
+        }
+        self._trades = {
+            outcome: timer(
+                "trading.trade.duration",
+                description="From the tick to the end of the trade it led to.",
+                attributes={**self._strategy, "trading.trade.outcome": outcome},
+            )
+            for outcome in _OUTCOMES
+        }
+
+    def _observe(self, meter: Meter) -> None:
         meter.create_observable_gauge(
             "trading.market_data.age", [self._ages], "s", "Time since the last frame of market data."
         )
@@ -209,11 +254,6 @@ class Instruments:
             "{connection}",
             "1 for the state of the connection, 0 for the others.",
         )
-
-    def _messages(self, _: CallbackOptions) -> Iterable[Observation]:
-        for venue, feed in self._tally.feeds.items():
-            for stream, count in tuple(feed.frames.items()):
-                yield Observation(count, {**self._instrument[venue], "trading.market_data.type": _TYPES[stream]})
 
     def _ages(self, _: CallbackOptions) -> Iterable[Observation]:
         for venue, feed in self._tally.feeds.items():

@@ -48,13 +48,14 @@ class Report:
         self.tally = tally or Tally()
         self._tracer = telemetry.tracer
         self._now_ns = now_ns
-        self._instruments = Instruments(telemetry.meter, self.tally, now_ns)
+        self._instruments = Instruments(telemetry, self.tally, now_ns)
         self._tick_ns: int | None = None
 
     def frame(self, venue: VenueName, stream: str, message: dict[str, Any], received_ns: int) -> None:
         """A frame of market data came in."""
         feed = self.tally.feeds[venue]
         feed.frames[stream] += 1
+        self._instruments.frame(venue, stream)
         feed.received_ns = received_ns
         if not feed.connected:
             feed.connected = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +20,15 @@ class Account:
     pending: int
     dropped: Mapping[str, int]
     last_error: str | None
+
+    def with_dropped(self, dropped: Mapping[str, int]) -> Account:
+        """The account together with what was lost before it got here.
+
+        >>> Account(2, 2, 0, {}, None).with_dropped({"invalid_value": 3}).emitted
+        5
+        """
+        together = Counter(self.dropped) + Counter(dropped)
+        return replace(self, emitted=self.emitted + sum(dropped.values()), dropped=dict(together))
 
     @property
     def lost(self) -> int:

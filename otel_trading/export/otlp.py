@@ -13,7 +13,7 @@ from otel_trading.export.delivery import Delivery, Outcome, Receiver, accepts_co
 from otel_trading.extras import require
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from otel_trading.export.destination import Destination, Signal
 
@@ -32,24 +32,25 @@ _EXPORTER_LOGGERS = (
 
 
 class OtlpSender(Generic[Item]):
-    """Delivers one signal to one OTLP receiver."""
+    """Delivers one signal to one OTLP receiver: the SDK's objects, or requests that are ``encoded`` already."""
 
-    def __init__(self, signal: Signal, destination: Destination, receiver: Receiver) -> None:
+    def __init__(self, signal: Signal, destination: Destination, receiver: Receiver, *, encoded: bool = False) -> None:
         self.target = destination.url
         self.receiver = receiver
         self._signal: Signal = signal
         self._grpc = destination.protocol == "grpc"
+        self._encoded = encoded
         self._closed = False
         self._destination = destination
         self.restart_in_child()
 
-    def send(self, batch: Sequence[Item]) -> Delivery:
-        """Deliver a batch; the outcome is what the receiver answered."""
+    def send(self, batch: Sequence[Item] | bytes) -> Delivery:
+        """Deliver a batch, or an encoded request; the outcome is what the receiver answered."""
         if self._closed:
             return Delivery(Outcome.RETRY, reason="shut down")
         self._answers.clear()
         _complaints.last = None
-        confirmed = self._exporter.export(batch).name == "SUCCESS"
+        confirmed = self._export(batch)
         if self._answers.status is not None:
             return self._by_status(self._answers.status, confirmed=confirmed)
         if confirmed:
@@ -58,6 +59,9 @@ class OtlpSender(Generic[Item]):
         temporary = any(code in reason for code in _RETRYABLE_CODES)
         retryable = temporary if self._grpc else self._answers.error is not None
         return Delivery(Outcome.RETRY if retryable else Outcome.REFUSED, reason=reason)
+
+    def _export_objects(self, batch: Any) -> bool:  # noqa: ANN401 - the SDK's objects of the signal
+        return bool(self._exporter.export(batch).name == "SUCCESS")
 
     def _by_status(self, status: int, *, confirmed: bool) -> Delivery:
         if status in _OK and confirmed:
@@ -74,6 +78,7 @@ class OtlpSender(Generic[Item]):
         """Begin with an exporter and a session of its own: a connection shared with the parent would mix answers."""
         self._answers = _Answers()
         self._exporter = _exporter(self._signal, self._destination, self._answers)
+        self._export = _encoded_export(self._exporter, grpc=self._grpc) if self._encoded else self._export_objects
 
     def close(self) -> None:
         """End a delivery that is under way and release the connection."""
@@ -163,6 +168,19 @@ def _exporter(signal: Signal, destination: Destination, session: requests.Sessio
     return _exporter_class("http", signal)(
         compression=Compression(destination.compression), session=session, **arguments
     )
+
+
+def _encoded_export(exporter: Any, *, grpc: bool) -> Callable[[Any], bool]:  # noqa: ANN401 - no common base
+    """How an exporter sends what is encoded already, with its own compression, headers and credentials."""
+    if not grpc:
+        client = exporter._client  # noqa: SLF001 - what its export() calls with the bytes it encoded
+        return lambda request: bool(client.export(request).success)
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+    # gRPC's stub takes messages only.
+    exporter._translate_data = ExportMetricsServiceRequest.FromString  # noqa: SLF001
+    exporter._count_data = len  # noqa: SLF001
+    return lambda request: bool(exporter._export(request).name == "SUCCESS")  # noqa: SLF001
 
 
 def _exporter_class(transport: str, signal: Signal) -> Any:  # noqa: ANN401 - found by name

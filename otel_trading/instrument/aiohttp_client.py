@@ -7,13 +7,12 @@ API keys and signatures travel. Needs ``pip install 'otel-trading[aiohttp]'``.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.extras import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import yarl
 
@@ -22,12 +21,11 @@ _STABLE_CONVENTIONS = ("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
 
 def instrument(**providers: object) -> Callable[[], None]:
     """Instrument every client session created from now on; call the result to take it back."""
-    with _stable_conventions():
-        module: Any = require("opentelemetry.instrumentation.aiohttp_client", extra="aiohttp")
-        instrumentor = module.AioHttpClientInstrumentor()
-        if instrumentor.is_instrumented_by_opentelemetry:
-            return lambda: None
-        instrumentor.instrument(url_filter=without_secrets, **providers)
+    module: Any = require("opentelemetry.instrumentation.aiohttp_client", extra="aiohttp")
+    instrumentor = module.AioHttpClientInstrumentor()
+    if instrumentor.is_instrumented_by_opentelemetry:
+        return lambda: None
+    instrumentor.instrument(url_filter=without_secrets, **providers)
     contrib_inject = module.inject
     module.inject = _keep_trace_at_home
 
@@ -52,15 +50,17 @@ def _keep_trace_at_home(_headers: object) -> None:
     """Stand in for contrib's header injection, which no hook of its own can prevent."""
 
 
-@contextmanager
-def _stable_conventions() -> Iterator[None]:
-    """Contrib reads the choice of conventions once, when the first instrumentation starts."""
+def choose_conventions() -> None:
+    """Have contrib use the stable conventions unless the environment says which.
+
+    It reads the choice once, when the first instrumentation of any library starts, on whichever thread that is.
+    """
+    semconv: Any = require("opentelemetry.instrumentation._semconv", extra="aiohttp")
     name, value = _STABLE_CONVENTIONS
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = value
+    chosen = name in os.environ
+    os.environ.setdefault(name, value)
     try:
-        yield
+        semconv._OpenTelemetrySemanticConventionStability._initialize()  # noqa: SLF001 - what each of them calls
     finally:
-        os.environ.pop(name, None)
+        if not chosen:
+            os.environ.pop(name, None)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ipaddress
-import json
 import socket
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from aiohttp import web
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from aiohttp.typedefs import Handler, Middleware
 
 _STOP_TIMEOUT = 1.0
 
@@ -39,11 +35,12 @@ class OpsServer:
         self.host = host
         self._source = source
         self._token = token
-        self._open = token is None or is_loopback(host)
+        self._guarded = token is not None and not is_loopback(host)
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="otel-ops", daemon=True)
         self._thread.start()
 
@@ -55,6 +52,7 @@ class OpsServer:
 
     def close(self) -> None:
         """Stop serving and give the port back."""
+        self._closing = True
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
@@ -66,50 +64,17 @@ class OpsServer:
         self._socket.close()
 
     def _run(self) -> None:
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # scrapes are not the bot's own requests
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        application = web.Application(middlewares=[self._guarded()])
-        application.router.add_get("/metrics", self._metrics)
-        application.router.add_get("/status", self._status)
-        application.router.add_get("/health", self._health)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.SockSite(runner, self._socket).start()
-        try:
+        if self._closing:
+            return
+        from otel_trading.ops.pages import Pages  # by this thread: nobody who starts a bot waits for a web server
+
+        async with Pages(self._source, self._token if self._guarded else None).on(self._socket):
             await self._stop.wait()
-        finally:
-            await runner.cleanup()
-
-    def _guarded(self) -> Middleware:
-        """Off loopback every request needs the token, compared in constant time."""
-
-        @web.middleware
-        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if not self._open and not self._authorised(request.headers.get("Authorization", "")):
-                return web.json_response(
-                    {"error": "a bearer token is required: the value of OTEL_TRADING_OPS_TOKEN"},
-                    status=401,
-                    headers={"WWW-Authenticate": "Bearer"},
-                )
-            return await handler(request)
-
-        return guarded
-
-    def _authorised(self, header: str) -> bool:
-        expected = f"Bearer {self._token}".encode()
-        return hmac.compare_digest(header.encode(errors="surrogateescape"), expected)
-
-    async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = self._source.render_metrics(request.headers.get("Accept", ""))
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-    async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response(self._source.status_json(), dumps=lambda value: json.dumps(value, default=str))
-
-    async def _health(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
 
 
 def is_loopback(host: str) -> bool:

@@ -53,6 +53,9 @@ _COUNT = "a whole number above 0"
 _PAIRS = "key=value pairs, comma separated"
 _PROTOCOLS = "http/protobuf or grpc"
 _COMPRESSIONS = "gzip, deflate (http/protobuf only) or none"
+_A_TIME = "a number above 0 (seconds)"
+_SAMPLING = "a number from 1 up (seconds)"
+_A_LIMIT = "a number from 0 up; 0 is no limit"
 _LEVEL = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
 
 Protocol = Literal["http/protobuf", "grpc"]
@@ -61,6 +64,10 @@ Headers = dict[str, str]
 _Port = Annotated[int, Field(ge=0, le=65_535)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Count = Annotated[int, Field(gt=0)]
+_Sampling = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Series = Annotated[int, Field(ge=2)]
+_FromZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -107,7 +114,11 @@ class Settings(BaseSettings):
         allowed=_SWITCH,
         env=("OTEL_SDK_DISABLED",),
     )
-    engine: Literal["sdk"] = _option("sdk", "What stands behind the OpenTelemetry API.", allowed="sdk")
+    engine: Literal["native", "sdk"] = _option(
+        "native",
+        "What stands behind the OpenTelemetry metrics API: the native core, or opentelemetry-sdk for comparison.",
+        allowed="native or sdk",
+    )
     traces_enabled: bool = _option(True, "Traces on or off.", allowed=_SWITCH)
     metrics_enabled: bool = _option(True, "Metrics on or off.", allowed=_SWITCH)
     logs_enabled: bool = _option(True, "Logs on or off.", allowed=_SWITCH)
@@ -195,6 +206,22 @@ class Settings(BaseSettings):
     metric_interval: _Positive = _option(
         10.0, "Time between two exports of metrics.", allowed=_SECONDS, env=(("OTEL_METRIC_EXPORT_INTERVAL", _MS),)
     )
+    cardinality_limit: _Series = _option(
+        2_000,
+        "Series of one instrument; measurements with further attributes go to otel.metric.overflow (engine native).",
+        allowed="a whole number from 2 up",
+    )
+    gauge_ttl: _FromZero = _option(
+        0.0,
+        "Seconds after which a gauge that is no longer set is no longer reported; 0 keeps it (engine native).",
+        allowed="a number from 0 up (seconds)",
+    )
+    exemplar_filter: Literal["trace_based", "always_on", "always_off"] = _option(
+        "trace_based",
+        "Which measurements become exemplars: those in sampled spans, all, or none.",
+        allowed="trace_based, always_on or always_off",
+        env=("OTEL_METRICS_EXEMPLAR_FILTER",),
+    )
     histogram_aggregation: Literal["base2_exponential_bucket_histogram", "explicit_bucket_histogram"] = _option(
         "base2_exponential_bucket_histogram",
         "Histograms over OTLP; /metrics always has explicit buckets.",
@@ -232,12 +259,70 @@ class Settings(BaseSettings):
         5.0, "Longest time shutdown may take at exit.", allowed="a number above 0 (seconds)"
     )
 
+    # What is measured without being asked for
+    runtime_enabled: bool = _option(True, "Runtime telemetry as a whole on or off.", allowed=_SWITCH)
+    runtime_gc: bool = _option(True, "Pauses of the garbage collector.", allowed=_SWITCH)
+    runtime_event_loops: bool = _option(True, "Lag of event loops, and stalls with their culprit.", allowed=_SWITCH)
+    runtime_process: bool = _option(True, "CPU, memory, threads and descriptors of the bot.", allowed=_SWITCH)
+    runtime_system: bool = _option(True, "CPU, memory, disks, network and load of the machine.", allowed=_SWITCH)
+    runtime_interval: _Sampling = _option(5.0, "Time between two samples of process and machine.", allowed=_SAMPLING)
+    runtime_disk_interval: _Sampling = _option(30.0, "Time between two samples of the disks.", allowed=_SAMPLING)
+    runtime_disk_paths: Exporters = _option(
+        ("/", "."), "Paths whose file systems are measured.", allowed="a comma separated list of paths"
+    )
+    runtime_heartbeat: _Positive = _option(0.1, "Time between two measurements of a loop's lag.", allowed=_A_TIME)
+    stall_threshold: _Positive = _option(
+        1.0, "Time without an answer after which an event loop is stalled.", allowed=_A_TIME
+    )
+    slow_threshold: _Positive = _option(1.0, "Time from which on an operation is slow.", allowed=_A_TIME)
+    memory_threshold: _FromZero = _option(
+        1_073_741_824.0, "Resident memory, in bytes, that is too much.", allowed=_A_LIMIT
+    )
+    descriptor_threshold: _FromZero = _option(500.0, "Open descriptors that are too many.", allowed=_A_LIMIT)
+    cpu_threshold: _FromZero = _option(0.9, "CPU cores, as the mean of a minute, that are too many.", allowed=_A_LIMIT)
+    disk_threshold: _FromZero = _option(0.9, "Used share of a file system that is too much.", allowed=_A_LIMIT)
+    container_memory_threshold: _FromZero = _option(
+        0.9, "Used share of the container's memory that is too much.", allowed=_A_LIMIT
+    )
+
+    # Events, as otel_trading.metrics.events records them
+    events_enabled: bool = _option(True, "Recording of events on or off.", allowed=_SWITCH)
+    events_exported: bool = _option(True, "Whether what events say is exported.", allowed=_SWITCH)
+    event_sampling_rate: _Share = _option(
+        1.0, "Share of events that is recorded while the load is low.", allowed="a number from 0 to 1"
+    )
+    event_sampling_threshold: _FromZero = _option(
+        1_000.0,
+        "Events a second above which fewer are recorded, down to a tenth; 0 records all.",
+        allowed="a number from 0 up",
+    )
+    event_buffer_size: Annotated[int, Field(ge=2, le=1 << 24)] = _option(
+        131_072, "Events between two readings of the queue; 32 bytes each.", allowed="a whole number from 2 to 16777216"
+    )
+    event_interval: _Positive = _option(0.1, "Time between two readings of the queue.", allowed=_A_TIME)
+    budgets: Headers = _option(
+        {"candle_processing": "50ms", "signal_generation": "10ms", "order_execution": "5ms"},
+        "How long stages may take.",
+        allowed="stage=duration pairs, comma separated, such as order_execution=5ms",
+    )
+
     # How it is looked at
+    metric_aliases: bool = _option(
+        False, "Whether metrics also leave under the names that requirement documents give them.", allowed=_SWITCH
+    )
+    metrics_file: _NAME | None = _option(None, "File that gets all metrics as JSON.", allowed="a path")
+    metrics_file_interval: _Positive = _option(60.0, "Time between two dumps to the file.", allowed=_A_TIME)
+    metrics_file_keep: Annotated[int, Field(ge=0)] = _option(
+        0, "Dumps that are kept beside the latest.", allowed="a whole number from 0"
+    )
     ops_enabled: bool = _option(True, "The ops server (/metrics, /status) on or off.", allowed=_SWITCH)
     ops_host: _NAME = _option("127.0.0.1", "Address of the ops server.", allowed="an address of this host")
     ops_port: _Port = _option(8080, "Port of the ops server.", allowed=_PORT)
     ops_token: _NAME | None = _option(
         None, "Bearer token of the ops server; required when it is not on loopback.", allowed=_ANY_TEXT, secret=True
+    )
+    summary_at_exit: bool = _option(
+        False, "Whether shutdown prints what was measured, as a table on the error stream.", allowed=_SWITCH
     )
     banner: bool = _option(True, "Whether configure() prints its one line.", allowed=_SWITCH)
 
@@ -260,7 +345,9 @@ class Settings(BaseSettings):
             return parse.names(value)
         return value
 
-    @field_validator("log_level", "profile", "protocol", "compression", "temporality", mode="before")
+    @field_validator(
+        "log_level", "profile", "engine", "protocol", "compression", "temporality", "exemplar_filter", mode="before"
+    )
     @classmethod
     def _choices_ignore_case(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic's ValidationInfo
         if not isinstance(value, str):

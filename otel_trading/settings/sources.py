@@ -25,6 +25,7 @@ _OTHER_VARIABLES = frozenset(
     {
         FILE_VARIABLE,
         "OTEL_TRADING_CACHE",
+        "OTEL_TRADING_CLOCK",
         "OTEL_TRADING_DATA",
         "OTEL_TRADING_STACK_DATA",
         "OTEL_TRADING_PROMETHEUS_URL",

@@ -79,10 +79,6 @@ def _switch(value: str) -> bool:
     return value.lower() in {"true", "false"}
 
 
-def _one_of(*allowed: str) -> Callable[[str], bool]:
-    return lambda value: value.lower() in allowed
-
-
 def _installed(group: str, *, builtin: tuple[str, ...] = ()) -> Callable[[str], bool]:
     def check(value: str) -> bool:
         known = {entry.name for entry in entry_points(group=group)} | set(builtin)
@@ -106,11 +102,6 @@ _COUNT_LIMITS = {
 
 CHECKS: dict[str, Check] = {
     **{name: (_whole_from_zero, "a whole number from 0", default) for name, default in _COUNT_LIMITS.items()},
-    "OTEL_METRICS_EXEMPLAR_FILTER": (
-        _one_of("trace_based", "always_on", "always_off"),
-        "trace_based, always_on or always_off",
-        "trace_based",
-    ),
     "OTEL_PYTHON_ID_GENERATOR": (
         _installed("opentelemetry_id_generator", builtin=("random",)),
         "the name of an installed id generator",

@@ -24,20 +24,33 @@ def receiver() -> Iterator[OtlpReceiver]:
         yield running
 
 
+def begin_at_zero() -> Any:
+    """Forget what other tests measured: totals are the process's."""
+    provider = sys.modules["otel_trading.configure"]._native_provider
+    if provider is not None:
+        provider.registry.reset()
+    return provider
+
+
 @pytest.fixture
 def configured(receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     """``configure()`` towards the receiver, shut down at the end of the test."""
     monkeypatch.chdir(tmp_path)
+    provider = begin_at_zero()
+    asked = provider and provider._streams.asked()
     handles: list[Telemetry] = []
 
     def configure_here(**options: Any) -> Telemetry:
         defaults: dict[str, Any] = {"service_name": "test-bot", "endpoint": receiver.url, "ops_port": 0}
+        defaults["runtime_enabled"] = False
         handles.append(configure(**{**defaults, "metric_interval": 60.0, **options}))
         return handles[-1]
 
     yield configure_here
     for handle in handles:
         handle.shutdown(2)
+    if provider is not None:
+        provider._streams.ask_only(asked)
 
 
 @pytest.fixture

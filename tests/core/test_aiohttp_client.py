@@ -7,7 +7,8 @@ import pytest
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import subprocess
+    from collections.abc import AsyncIterator, Callable
 
     from tests.core.conftest import Configure
     from tests.core.otlp_receiver import OtlpReceiver
@@ -95,3 +96,43 @@ async def test_shutdown_takes_the_instrumentation_back(
     await post(f"{venue.url}/api/v3/order")
     assert handle.flush(5)
     assert receiver.spans == []
+
+
+def test_it_costs_nothing_until_it_is_used(bot: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """configure() imports no aiohttp; when the bot does, its client is instrumented."""
+    run = bot(
+        "import sys\n"
+        "import otel_trading as ot\n"
+        "ot.configure(ops_enabled=False, banner=False)\n"
+        "print('aiohttp' in sys.modules)\n"
+        "import aiohttp\n"
+        "from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor\n"
+        "print(AioHttpClientInstrumentor().is_instrumented_by_opentelemetry)\n",
+        OTEL_TRACES_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_LOGS_EXPORTER="none",
+    )
+    assert run.stdout.split() == ["False", "True"], run.stderr
+
+
+@pytest.mark.parametrize("other", ["aiohttp", "aiohttp.web", "opentelemetry.instrumentation.aiohttp_client"])
+def test_threads_that_import_it_together_all_get_it_instrumented(
+    other: str, bot: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """The ops server and the bot import aiohttp at the same time, and somebody the instrumentation itself."""
+    run = bot(
+        "import importlib, sys, threading\n"
+        "import otel_trading as ot\n"
+        "sys.setswitchinterval(1e-5)\n"
+        "ot.configure(ops_port=0, banner=False)\n"
+        f"thread = threading.Thread(target=importlib.import_module, args=({other!r},))\n"
+        "thread.start()\n"
+        "import aiohttp\n"
+        "thread.join(30)\n"
+        "print(hasattr(aiohttp.ClientSession.__init__, '__wrapped__'))\n",
+        OTEL_TRACES_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_LOGS_EXPORTER="none",
+    )
+    assert run.stdout.split() == ["True"], run.stderr
+    assert "not instrumented" not in run.stderr

@@ -65,5 +65,6 @@ def test_every_command_has_help() -> None:
 
 def test_public_names_are_the_documented_ones() -> None:
     """What the package exports is exactly this."""
-    assert otel_trading.__all__ == ["Status", "Telemetry", "__version__", "configure"]
+    names = ["Status", "Telemetry", "Timer", "TimerStats", "__version__", "configure", "ms", "us"]
+    assert otel_trading.__all__ == names
     assert all(getattr(otel_trading, name) for name in otel_trading.__all__)

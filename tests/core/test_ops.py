@@ -45,6 +45,21 @@ def test_scraper_gets_the_format_it_asks_for(configured: Configure) -> None:
     assert body.endswith("# EOF\n")
 
 
+@pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")  # contrib's way of instrumenting
+def test_scrapes_are_not_measured_as_the_bots_requests(configured: Configure) -> None:
+    """Also where aiohttp's server is instrumented before the ops server starts."""
+    module = pytest.importorskip("opentelemetry.instrumentation.aiohttp_server")
+    module.AioHttpServerInstrumentor().instrument()
+    try:
+        handle = configured()
+        assert handle.ops is not None
+        pages = [get(f"{handle.ops.url}/metrics")[2] for _ in range(3)]
+    finally:
+        module.AioHttpServerInstrumentor().uninstrument()
+    assert "trading_telemetry_events_total" in pages[-1]
+    assert "http_server" not in pages[-1]
+
+
 def test_off_loopback_every_page_needs_the_token(configured: Configure) -> None:
     """Without the right bearer token a server on all addresses answers 401."""
     handle = configured(ops_host="0.0.0.0", ops_token="s3cret")

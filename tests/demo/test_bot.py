@@ -5,89 +5,115 @@ from __future__ import annotations
 import asyncio
 import logging
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from opentelemetry.sdk.metrics.export import Histogram, Sum
+import numpy as np
+import pytest
 from opentelemetry.trace import format_trace_id
 
 from otel_trading.demo.venue import GeneratedMarket, Venues
-from tests.demo.bots import Kept, trading, until
+from otel_trading.testing import capture
+from tests.demo.bots import trading, until
 
 if TYPE_CHECKING:
-    import pytest
-    from opentelemetry.sdk.trace import ReadableSpan
+    from collections.abc import Iterator
 
     from otel_trading.demo.tally import Tally
+    from otel_trading.testing import Captured
+
+IDS = {"trading.order.client_id", "trading.order.id", "trading.execution.id"}
+
+
+@pytest.fixture
+def telemetry() -> Iterator[Captured]:
+    """Telemetry that stays here, by the real time."""
+    with capture(real_time=True) as captured:
+        yield captured
 
 
 def events(tally: Tally) -> str:
     return "\n".join(text for _, text, _ in tally.events)
 
 
-async def test_a_trade_is_one_trace_from_the_tick_to_the_profit() -> None:
+async def test_a_trade_is_one_trace_from_the_tick_to_the_profit(telemetry: Captured) -> None:
     """Signal, both orders, their fills and the profit are spans of one trace, each inside the time of the whole."""
-    kept = Kept()
-    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=kept) as (_, tally):
+    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=telemetry) as (_, tally):
         await until(lambda: tally.trades["success"] >= 2)
     names = ["order_execution", "order_execution", "order_fill", "order_fill", "pnl", "signal", "tick_to_trade"]
-    complete = [spans for spans in kept.traces().values() if sorted(span.name for span in spans) == names]
+    traces = [[span for span in telemetry.traces if span.trace_id == tick.trace_id] for tick in tally.ticks_to_trade]
+    complete = [spans for spans in traces if sorted(span.name for span in spans) == names]
     assert len(complete) >= 2
     spans = complete[0]
-    root = _named(spans, "tick_to_trade")[0]
-    assert root.parent is None
-    assert root.start_time is not None
-    assert root.end_time is not None
+    [root] = [span for span in spans if span.name == "tick_to_trade"]
+    assert root.parent_id is None
     for span in spans:
-        assert span.start_time is not None
-        assert span.end_time is not None
-        assert root.start_time <= span.start_time <= span.end_time <= root.end_time
-        if span is not root:
-            assert span.parent is not None
-            assert span.parent.span_id == root.context.span_id
-    executions = _named(spans, "order_execution")
-    assert {(span.attributes or {})["trading.venue.name"] for span in executions} == {"binance", "binanceusdm"}
-    assert all("order.acknowledged" in [event.name for event in span.events] for span in executions)
-    assert all("trading.order.id" in (span.attributes or {}) for span in executions)
+        assert root.raw.start_time <= span.raw.start_time <= span.raw.end_time <= root.raw.end_time  # type: ignore[operator]
+        assert span is root or span.parent_id == root.span_id
+    executions = [span for span in spans if span.name == "order_execution"]
+    assert {span.attributes["trading.venue.name"] for span in executions} == {"binance", "binanceusdm"}
+    assert all("order.acknowledged" in span.events for span in executions)
+    assert all("trading.order.id" in span.attributes for span in executions)
 
 
-async def test_tick_to_trade_has_an_exemplar_of_its_trace() -> None:
+async def test_tick_to_trade_has_an_exemplar_of_its_trace(telemetry: Captured) -> None:
     """And so has the time to the acknowledgement; no id is an attribute of a metric."""
-    kept = Kept()
-    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=kept) as (_, tally):
+    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=telemetry) as (_, tally):
         await until(lambda: tally.trades.total() >= 2)
-    metrics, trace_ids = kept.metrics(), set(kept.traces())
+    trace_ids = {span.trace_id for span in telemetry.traces}
+    data = telemetry.metrics.data  # asked for once: an exemplar is handed out once
+    assert data is not None
+    metrics = {metric.name: metric for scope in data.resource_metrics[0].scope_metrics for metric in scope.metrics}
     for name in ("trading.tick_to_trade.duration", "trading.order.ack.duration"):
-        data = metrics[name].data
-        assert isinstance(data, Histogram)
-        exemplars = [exemplar for point in data.data_points for exemplar in point.exemplars]
+        exemplars = [exemplar for point in metrics[name].data.data_points for exemplar in point.exemplars]
         assert exemplars
-        assert all(exemplar.trace_id in trace_ids for exemplar in exemplars)
+        assert {format_trace_id(exemplar.trace_id) for exemplar in exemplars} <= trace_ids  # type: ignore[arg-type]
     keys = {key for metric in metrics.values() for point in metric.data.data_points for key in point.attributes or {}}
-    assert not {"trading.order.client_id", "trading.order.id", "trading.execution.id"} & keys
+    assert "trading.venue.name" in keys
+    assert not IDS & keys
 
 
-async def test_metrics_agree_with_what_happened() -> None:
-    """Orders, fills, trades, frames and profit, by the names and units of the conventions."""
-    kept = Kept()
-    async with Venues(GeneratedMarket(2)) as venues, trading(venues, telemetry=kept) as (bot, tally):
+@pytest.mark.parametrize("engine", ["native", "sdk"])
+async def test_metrics_agree_with_what_happened(engine: Literal["native", "sdk"]) -> None:
+    """Orders, fills, trades, frames and profit, by the names and units of the conventions, on both engines."""
+    with capture(engine=engine, real_time=True) as telemetry:
+        async with Venues(GeneratedMarket(2)) as venues, trading(venues, telemetry=telemetry) as (bot, tally):
+            await until(lambda: tally.trades.total() >= 3)
+        metrics = telemetry.metrics
+        assert metrics["trading.order.submissions"].value == tally.orders
+        assert metrics["trading.execution.reports"](trading_execution_type="trade").value == tally.fills
+        assert metrics["trading.trade.completions"].value == tally.trades.total()
+        assert metrics["trading.trade.attempts"].value == tally.trades.total()
+        assert metrics["trading.market_data.messages"].value == tally.messages
+        assert metrics["trading.order.active"].value == 0
+        assert metrics["trading.pnl.realized"].value == pytest.approx(float(bot.portfolio.realized), abs=1e-6)
+        assert tally.realized == bot.portfolio.realized
+        assert {metrics[name].unit for name in metrics if name.endswith(".duration")} == {"s"}
+        assert metrics["trading.opportunity.edge.bps"].unit == "{bp}"
+
+
+async def test_percentiles_of_its_timers_are_those_of_its_own_record(telemetry: Captured) -> None:
+    """Ticks to trade and acknowledgements, within 1 % of what the bot kept one by one."""
+    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=telemetry) as (_, tally):
         await until(lambda: tally.trades.total() >= 3)
-    metrics = kept.metrics()
+    ticks = [tick.seconds for tick in tally.ticks_to_trade]
+    acknowledged = [seconds for venue in tally.acks.values() for seconds in venue]
+    for name, values in (("tick_to_trade", ticks), ("order.ack", acknowledged)):
+        measured = telemetry.metrics[f"trading.{name}.duration"]
+        assert (measured.count, measured.max) == (len(values), max(values))
+        for quantile in (0.5, 0.99):
+            exact = np.quantile(values, quantile, method="inverted_cdf")
+            assert measured.quantile(quantile) == pytest.approx(exact, rel=0.01)
 
-    def total(name: str, **attributes: str) -> float:
-        data = metrics[name].data
-        assert isinstance(data, Sum)
-        wanted = {key.replace("__", "."): value for key, value in attributes.items()}
-        return sum(point.value for point in data.data_points if wanted.items() <= dict(point.attributes or {}).items())
 
-    assert total("trading.order.submissions") == tally.orders
-    assert total("trading.execution.reports", trading__execution__type="trade") == tally.fills
-    assert total("trading.trade.completions") == tally.trades.total() == total("trading.trade.attempts")
-    assert total("trading.market_data.messages") == tally.messages
-    assert total("trading.order.active") == 0
-    assert abs(total("trading.pnl.realized") - float(bot.portfolio.realized)) < 1e-6
-    assert tally.realized == bot.portfolio.realized
-    assert {metric.unit for metric in metrics.values() if metric.name.endswith(".duration")} == {"s"}
-    assert metrics["trading.opportunity.edge.bps"].unit == "{bp}"
+async def test_a_stage_over_its_budget_is_counted_by_its_name(telemetry: Captured) -> None:
+    """A venue that answers late breaks the budget of the execution, and of no other stage."""
+    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=telemetry) as (_, tally):
+        await venues.switch_on("slow_ack:perp:150ms")
+        await until(lambda: len(tally.acks["perp"]) >= 2)
+    violations = telemetry.metrics["trading.stage.budget.violations"]
+    late = sum(span.duration > 0.1 for span in telemetry.traces.where("order_execution"))
+    assert violations(trading_stage_name="order_execution").value == late >= 2
+    assert violations(trading_stage_name="signal_generation").value == 0
 
 
 async def test_log_lines_of_an_order_are_written_inside_its_trace(caplog: pytest.LogCaptureFixture) -> None:
@@ -184,18 +210,14 @@ async def test_a_skewed_clock_is_noticed_and_taken_out() -> None:
         await until(lambda: tally.trades["success"] > before)
 
 
-async def test_a_venue_whose_clock_is_ahead_gives_no_negative_latency() -> None:
+async def test_a_venue_whose_clock_is_ahead_gives_no_negative_latency(telemetry: Captured) -> None:
     """The offset is taken out of the latency, and counted where it was negative."""
-    kept = Kept()
-    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=kept) as (_, tally):
+    async with Venues(GeneratedMarket(1)) as venues, trading(venues, telemetry=telemetry) as (_, tally):
         await venues.switch_on("clock_skew:perp:800ms")
         await until(lambda: tally.feeds["perp"].clock_offset > 0.5)
         assert 0.7 < tally.feeds["perp"].clock_offset < 0.9
-    data = kept.metrics()["trading.market_data.latency"].data
-    assert isinstance(data, Histogram)
-    assert all(point.min >= 0.0 for point in data.data_points)
-    assert "trading.market_data.latency.negative" in kept.metrics()
-
-
-def _named(spans: list[ReadableSpan], name: str) -> list[ReadableSpan]:
-    return [span for span in spans if span.name == name]
+    latency = telemetry.metrics["trading.market_data.latency"](trading_venue_name="binanceusdm")
+    assert latency.count > 0
+    assert latency.min is not None
+    assert latency.min >= 0.0
+    assert telemetry.metrics["trading.market_data.latency.negative"].value > 0

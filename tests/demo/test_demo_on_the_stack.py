@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from otel_trading.stack.backends import Jaeger, Loki, Prometheus
-from tests.demo.test_demo_command import run
+from tests.demo.test_demo_command import FRAMES, run
+from tests.demo.venue.venue_clients import recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.stack
 
 
+STREAMS = {"ticker": "bookTicker", "trade": "trade", "book_update": "depth"}
+VENUES = {"binance": "spot", "binanceusdm": "perp"}
+
+
 @pytest.fixture(scope="module")
 def summary(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder: Path = tmp_path_factory.mktemp("demo")
+    return played(stack, tmp_path_factory.mktemp("demo"), "--seconds", "25")
+
+
+def played(stack: Stack, folder: Path, *arguments: str) -> dict[str, Any]:
     target = folder / "summary.json"
-    arguments = ["--seconds", "25", "--endpoint", stack.urls["otlp_http"], "--ops-port", "0"]
-    code, output, errors = run(folder / "cache", *arguments, "--summary-json", str(target))
+    arguments = (*arguments, "--endpoint", stack.urls["otlp_http"], "--ops-port", "0")
+    code, output, errors = run(folder / "cache", *arguments, "--summary-json", str(target), timeout=240.0)
     assert code == 0, errors
     found: dict[str, Any] = json.loads(target.read_text())
     assert found["trace_ids"]["slowest"] in output
@@ -37,6 +45,46 @@ def test_all_of_its_telemetry_is_delivered(summary: dict[str, Any]) -> None:
     telemetry = summary["telemetry"]
     assert telemetry["dropped"] == 0
     assert telemetry["sent"] == sum(account["emitted"] for account in telemetry["signals"].values()) > 0
+
+
+def total(stack: Stack, summary: dict[str, Any], name: str, by: str = "") -> dict[tuple[str, ...], float]:
+    """A counter, or the number of a histogram's measurements, of one run."""
+    series = f'{name}{{instance="{summary["service_instance_id"]}"}}'
+    found = eventually(lambda: Prometheus(stack.urls["prometheus"]).query(f"sum by ({by}) ({series})"))
+    return {
+        tuple(each["metric"][label] for label in by.split(", ") if label): float(
+            each["histogram"][1]["count"] if "histogram" in each else each["value"][1]
+        )
+        for each in found
+    }
+
+
+def test_prometheus_counts_what_the_bot_counted(stack: Stack, summary: dict[str, Any]) -> None:
+    """Frames, orders and fills exactly, and one measurement of a time for each order that was answered."""
+    counted = {
+        "trading_market_data_messages_total": sum(summary["messages"].values()),
+        "trading_order_submissions_total": summary["orders"],
+        "trading_trade_attempts_total": summary["trades"],
+        "trading_order_ack_duration_seconds": summary["orders"],
+        "trading_trade_completions_total": summary["trades"],
+    }
+    assert {name: total(stack, summary, name)[()] for name in counted} == counted
+    stages = total(stack, summary, "trading_stage_duration_seconds", "trading_stage_name")
+    assert stages["signal_generation",] == summary["trades"]
+    assert stages["order_execution",] == summary["orders"]
+
+
+def test_every_recorded_frame_is_counted_in_prometheus(stack: Stack, tmp_path: Path) -> None:
+    """Both recordings at full speed: exactly as many frames of each stream as the files hold, nothing dropped."""
+    files = recordings()
+    summary = played(stack, tmp_path, "--spot", str(files["spot"]), "--perp", str(files["perp"]), "--speed", "max")
+    assert summary["telemetry"]["dropped"] == 0
+    by = "trading_venue_name, trading_market_data_type"
+    counted = total(stack, summary, "trading_market_data_messages_total", by)
+    found: dict[str, dict[str, float]] = {venue: {} for venue in FRAMES}
+    for (venue, stream), count in counted.items():
+        found[VENUES[venue]][STREAMS[stream]] = count
+    assert found == FRAMES
 
 
 def test_a_slow_tick_is_followed_from_exemplar_to_trace_to_log_lines(stack: Stack, summary: dict[str, Any]) -> None:

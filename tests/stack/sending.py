@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -28,6 +28,21 @@ if TYPE_CHECKING:
 
 SCOPE = "tests.stack"
 Found = TypeVar("Found")
+
+
+class Emitter(Protocol):
+    """What emits the three signals: a ``Sender``, or the handle of ``configure()``."""
+
+    @property
+    def tracer(self) -> Tracer: ...
+
+    @property
+    def meter(self) -> Meter: ...
+
+    @property
+    def logger(self) -> Logger: ...
+
+    def flush(self) -> object: ...
 
 
 @dataclass(frozen=True)

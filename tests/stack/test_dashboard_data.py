@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from otel_trading import configure
 from otel_trading.stack.backends import Backend, Loki, Prometheus
 from otel_trading.stack.files import config_file
-from tests.stack.sending import Sender, eventually, sender
+from tests.stack.sending import Emitter, eventually, sender
 from tests.stack.test_pipeline import log
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.stack
 
-SERVICE = "dashboard-bot"
 VENUE = {"trading.venue.name": "kraken"}
 STRATEGY = {"trading.strategy.name": "basis"}
 ORDER = {**VENUE, **STRATEGY, "trading.order.side": "buy"}
@@ -42,9 +43,23 @@ HISTOGRAMS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def trade(emitter: Sender) -> None:
+@dataclass(frozen=True)
+class Traded:
+    stack: Stack
+    service: str
+
+    def concrete(self, expression: str) -> str:
+        fixed = re.sub(r"\$__(rate_interval|range)", "1m", expression)
+        own = fixed.replace("$service", self.service).replace("$job", f"tests/{self.service}")
+        return re.sub(r"\$(instance|venue|search)\b", ".*", own)
+
+
+SERVICES = {"sdk": "dashboard-bot", "native": "dashboard-native-bot"}
+
+
+def trade(emitter: Emitter, counters: dict[str, tuple[str, dict[str, str]]]) -> None:
     with emitter.tracer.start_as_current_span("order.submit", attributes=VENUE) as span:
-        for name, (unit, attributes) in COUNTERS.items():
+        for name, (unit, attributes) in counters.items():
             emitter.meter.create_counter(name, unit=unit).add(3, attributes)
         for name, (unit, attributes) in GAUGES.items():
             emitter.meter.create_gauge(name, unit=unit).set(-2.5, attributes)
@@ -53,19 +68,29 @@ def trade(emitter: Sender) -> None:
         log(emitter, "order acknowledged", span=span)
 
 
-def concrete(expression: str) -> str:
-    fixed = re.sub(r"\$__(rate_interval|range)", "1m", expression)
-    return re.sub(r"\$(job|instance|venue|search)\b", ".*", fixed).replace("$service", SERVICE)
+@pytest.fixture(scope="module", params=list(SERVICES))
+def traded(stack: Stack, request: pytest.FixtureRequest) -> Traded:
+    """A bot on the SDK, and one on the native engine, which says itself what telemetry does."""
+    service = SERVICES[request.param]
+    if request.param == "sdk":
+        with sender(stack, service) as emitter:
+            trade_for_a_while(emitter, COUNTERS)
+    else:
+        identity = {"service.namespace": "tests", "service.instance.id": "one"}
+        with configure(
+            service_name=service, resource_attributes=identity, endpoint=stack.urls["otlp_http"],
+            metric_interval=60.0, ops_enabled=False, banner=False,
+        ) as telemetry:  # fmt: skip
+            own = {name: told for name, told in COUNTERS.items() if not name.startswith("trading.telemetry.")}
+            trade_for_a_while(telemetry, own)
+    return Traded(stack, service)
 
 
-@pytest.fixture(scope="module")
-def traded(stack: Stack) -> Stack:
-    with sender(stack, SERVICE) as emitter:
-        for _ in range(3):
-            trade(emitter)
-            emitter.flush()
-            time.sleep(0.5)
-    return stack
+def trade_for_a_while(emitter: Emitter, counters: dict[str, tuple[str, dict[str, str]]]) -> None:
+    for _ in range(3):
+        trade(emitter, counters)
+        emitter.flush()
+        time.sleep(0.5)
 
 
 def targets(kind: str) -> list[Any]:
@@ -79,36 +104,37 @@ def targets(kind: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("target", targets("prometheus"))
-def test_every_metric_panel_shows_what_a_bot_has_sent(traded: Stack, target: dict[str, Any]) -> None:
+def test_every_metric_panel_shows_what_a_bot_has_sent(traded: Traded, target: dict[str, Any]) -> None:
     """The names and labels of a panel are those that the conventions' instruments arrive with."""
-    prometheus = Prometheus(traded.urls["prometheus"])
-    series = eventually(lambda: prometheus.query(concrete(target["expr"])))
+    prometheus = Prometheus(traded.stack.urls["prometheus"])
+    series = eventually(lambda: prometheus.query(traded.concrete(target["expr"])))
     assert series
+    assert not any(found["value"][1] == "NaN" for found in series)
     legend = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
     assert any(set(legend) <= set(found["metric"]) for found in series)
 
 
 @pytest.mark.parametrize("target", targets("loki"))
-def test_every_log_panel_shows_what_a_bot_has_logged(traded: Stack, target: dict[str, Any]) -> None:
+def test_every_log_panel_shows_what_a_bot_has_logged(traded: Traded, target: dict[str, Any]) -> None:
     """The selector of the panel finds the bot's lines."""
-    loki = Loki(traded.urls["loki"])
-    assert len(eventually(lambda: loki.lines(concrete(target["expr"])))) == 3
+    loki = Loki(traded.stack.urls["loki"])
+    assert len(eventually(lambda: loki.lines(traded.concrete(target["expr"])))) == 3
 
 
 @pytest.mark.parametrize("target", targets("jaeger"))
-def test_every_trace_panel_lists_the_bots_traces(traded: Stack, target: dict[str, Any]) -> None:
+def test_every_trace_panel_lists_the_bots_traces(traded: Traded, target: dict[str, Any]) -> None:
     """The search of the panel finds the bot's traces."""
-    parameters = {"service": concrete(target["service"]), "limit": target["limit"]}
-    jaeger = Backend(traded.urls["jaeger_ui"])
+    parameters = {"service": traded.concrete(target["service"]), "limit": target["limit"]}
+    jaeger = Backend(traded.stack.urls["jaeger_ui"])
     assert eventually(lambda: len(jaeger.get("/api/traces", parameters)["data"]) == 3)
 
 
-def test_the_variables_of_the_dashboard_have_values(traded: Stack) -> None:
+def test_the_variables_of_the_dashboard_have_values(traded: Traded) -> None:
     """Job, instance, venue and service can be chosen."""
     board = json.loads(config_file("grafana", "dashboards", "overview.json").read_text())
-    prometheus = Prometheus(traded.urls["prometheus"])
+    prometheus = Prometheus(traded.stack.urls["prometheus"])
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
             selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()  # type: ignore[union-attr]
-            seen = {series["metric"].get(label) for series in prometheus.query(concrete(selector))}
-            assert seen & {f"tests/{SERVICE}", "one", "kraken", SERVICE}, variable["name"]
+            seen = {series["metric"].get(label) for series in prometheus.query(traded.concrete(selector))}
+            assert seen & {f"tests/{traded.service}", "one", "kraken", traded.service}, variable["name"]

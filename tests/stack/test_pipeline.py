@@ -10,7 +10,7 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.trace import Span, StatusCode, format_trace_id
 
 from otel_trading.stack.backends import Jaeger, Loki, Prometheus
-from tests.stack.sending import Sender, eventually, sender
+from tests.stack.sending import Emitter, Sender, eventually, sender
 
 if TYPE_CHECKING:
     from otel_trading.stack import Stack
@@ -43,7 +43,7 @@ HARMLESS = {
 
 
 def log(
-    emitter: Sender, body: str | dict[str, Any], attributes: dict[str, Any] | None = None, *, span: Span | None = None
+    emitter: Emitter, body: str | dict[str, Any], attributes: dict[str, Any] | None = None, *, span: Span | None = None
 ) -> None:
     context = span.get_span_context() if span else None
     emitter.logger.emit(
@@ -138,8 +138,7 @@ def three_of(lines: list[Any]) -> list[Any]:
 def test_host_metrics_carry_job_and_instance(stack: Stack) -> None:
     """The machine's own metrics can be told from those of another machine."""
     prometheus = Prometheus(stack.urls["prometheus"])
-    [load] = eventually(lambda: prometheus.query("system_cpu_load_average_1m"))
-    assert load["metric"]["job"] == "host"
+    [load] = eventually(lambda: prometheus.query('system_cpu_load_average_1m{job="host"}'))
     assert load["metric"]["instance"]
 
 

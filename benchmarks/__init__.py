@@ -1,1 +1,0 @@
-"""What telemetry costs: this kit beside opentelemetry-sdk, prometheus_client and no telemetry, in one run."""

@@ -1,0 +1,144 @@
+"""The table: one entry a row."""
+
+from __future__ import annotations
+
+from otel_trading.bench import programs
+from otel_trading.bench.bulk import bulk
+from otel_trading.bench.calls import call
+from otel_trading.bench.contenders import NONE, OURS, PROMETHEUS, SDK
+from otel_trading.bench.drain import drain
+from otel_trading.bench.model import Goal
+from otel_trading.bench.starts import memory, start
+from otel_trading.bench.threads import threads
+from otel_trading.bench.ticks import tick
+
+_TIMED = "started = now(); timer.record(now() - started, attributes)"
+_LITERAL = '{"trading.venue.name": "binance", "trading.instrument.symbol": "BTC/USDT"}'
+_SPAN = 'with tracer.start_as_current_span("tick", attributes=attributes): pass'
+_LOG = 'logger.warning("order %s sent", "c-1")'
+_LABELS = 'labels("binance", "BTC/USDT")'
+
+ROWS = (
+    call(
+        "counter.add(1), bound",
+        ours="bound_counter.add(1)",
+        prometheus="bound_counter.inc()",
+        sdk="bound_counter.add(1, attributes)",
+        none="bound_counter.add(1, attributes)",
+        goal=12,
+    ),
+    call(
+        "gauge.set(x), bound",
+        ours="bound_gauge.set(2.5)",
+        prometheus="bound_gauge.set(2.5)",
+        sdk="bound_gauge.set(2.5, attributes)",
+        none="bound_gauge.set(2.5, attributes)",
+        goal=12,
+    ),
+    call(
+        "histogram.record(x), bound",
+        ours="bound_histogram.record(2.5)",
+        prometheus="bound_histogram.observe(2.5)",
+        sdk="bound_histogram.record(2.5, attributes)",
+        none="bound_histogram.record(2.5, attributes)",
+        goal=15,
+        cold_goal=150,
+    ),
+    call(
+        "counter.add(1, attributes), the same dict",
+        ours="counter.add(1, attributes)",
+        prometheus=f"counter.{_LABELS}.inc()",
+        sdk="counter.add(1, attributes)",
+        none="counter.add(1, attributes)",
+    ),
+    call(
+        "histogram.record(x, attributes), the same dict",
+        ours="histogram.record(2.5, attributes)",
+        prometheus=f"histogram.{_LABELS}.observe(2.5)",
+        sdk="histogram.record(2.5, attributes)",
+        none="histogram.record(2.5, attributes)",
+        goal=60,
+    ),
+    call(
+        "histogram.record(x, {...}), a new dict each time",
+        ours=f"histogram.record(2.5, {_LITERAL})",
+        prometheus=f"histogram.{_LABELS}.observe(2.5)",
+        sdk=f"histogram.record(2.5, {_LITERAL})",
+        none=f"histogram.record(2.5, {_LITERAL})",
+        goal=100,
+        cold_goal=400,
+    ),
+    call("reading a clock, for comparison", ours="monotonic_ns()", none="perf_counter_ns()"),
+    call("token = timer.time(); token.stop()", ours="token = timer.time(); token.stop()", sdk=_TIMED, goal=60),
+    call(
+        "with timer.time()",
+        ours="with timer.time(): pass",
+        prometheus="with timer.time(): pass",
+        sdk=_TIMED,
+        goal=110,
+    ),
+    call(
+        "decorated function, added",
+        ours="decorated(2.5)",
+        prometheus="decorated(2.5)",
+        sdk="decorated(2.5)",
+        base="plain(2.5)",
+        goal=50,
+    ),
+    call(
+        "decorated coroutine, added",
+        ours="await decorated_coroutine(2.5)",
+        sdk="await decorated_coroutine(2.5)",
+        base="await plain_coroutine(2.5)",
+        goal=220,
+    ),
+    call("event to the ring, with its time", ours="record_event(event)", goal=15),
+    call(
+        "observable gauge collected, a series",
+        ours="observed.collect()",
+        prometheus="observed.collect()",
+        sdk="observed.collect()",
+        per=100,
+        cold=False,
+    ),
+    call("with start_as_current_span(attributes)", ours=_SPAN, sdk=_SPAN, none=_SPAN),
+    call("logger.warning(one argument)", ours=_LOG, sdk=_LOG, none=_LOG),
+    threads(
+        "histogram.record(x) by two threads",
+        {
+            OURS: "bound_histogram.record(2.5)",
+            PROMETHEUS: "bound_histogram.observe(2.5)",
+            SDK: "bound_histogram.record(2.5, attributes)",
+        },
+        goal=1.2,
+    ),
+    tick(
+        "a tick, hot",
+        paced=False,
+        goals=(Goal("overhead_percent", 0.25), Goal("p999_us", 1.1, beside=NONE)),
+    ),
+    tick("a tick, every millisecond, caches cold, exporting", paced=True, goals=(Goal("overhead_percent", 1.0),)),
+    drain("events taken from the ring", goal=100),
+    bulk("histogram series collected and encoded", goals=(Goal("series_us", 2.5), Goal("gil_ms", 1.0))),
+    start(
+        "import and configure()",
+        {
+            OURS: programs.CONFIGURE,
+            f"{OURS}, refused": programs.configure_for("http://127.0.0.1:1"),
+            f"{OURS}, no answer": programs.configure_for("http://192.0.2.1:4318"),
+            PROMETHEUS: programs.PROMETHEUS_IMPORTED,
+            SDK: programs.SDK_IMPORTED,
+            f"{SDK} set up": programs.SDK_CONFIGURED,
+        },
+        goals=(Goal("median_ms", 1.0, beside=SDK),),
+    ),
+    memory(
+        "10,000 measurements at default settings",
+        {
+            OURS: programs.CONFIGURE + programs.USE,
+            PROMETHEUS: programs.PROMETHEUS_USE,
+            SDK: programs.SDK_CONFIGURED + programs.USE,
+        },
+        goals=(Goal("minimum_mb", 8.0),),
+    ),
+)

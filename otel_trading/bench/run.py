@@ -1,0 +1,50 @@
+"""One run over the rows."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from otel_trading.bench.model import Bench, Outcome
+from otel_trading.bench.sink import sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from otel_trading.bench.model import Effort, Row
+
+
+def run(rows: Sequence[Row], effort: Effort) -> Iterator[tuple[Row, Outcome]]:
+    """Each row with its outcome, as soon as it is measured."""
+    with _defaults_only(), sink() as endpoint:
+        bench = Bench(effort, endpoint)
+        try:
+            for row in rows:
+                yield row, _measured(row, bench)
+        finally:
+            bench.close()
+
+
+def _measured(row: Row, bench: Bench) -> Outcome:
+    try:
+        return row.measure(bench)
+    except Exception as error:  # one row that cannot be measured does not take the others with it
+        return Outcome(failed={"the row": f"{type(error).__name__}: {error}"})
+
+
+@contextmanager
+def _defaults_only() -> Iterator[None]:
+    """Neither the variables nor the configuration file of a bot decide what is measured."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    folder = os.getcwd()  # noqa: PTH109 - to come back to
+    for name in variables:
+        del os.environ[name]
+    with tempfile.TemporaryDirectory() as empty:
+        os.chdir(empty)
+        try:
+            yield
+        finally:
+            os.chdir(folder)
+            os.environ.update(variables)

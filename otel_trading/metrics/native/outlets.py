@@ -1,0 +1,114 @@
+"""The native ways out: OTLP requests that are encoded without the GIL, and the page for scrapers."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Literal
+
+from otel_trading.metrics.native.aggregation import Aggregation
+from otel_trading.metrics.pusher import Pusher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otel_trading import _native
+    from otel_trading.export.delivery import Sender
+    from otel_trading.export.ledger import Ledger
+    from otel_trading.metrics.native.provider import NativeMeterProvider
+    from otel_trading.metrics.native.reader import NativeReader
+
+    Also = Callable[[_native.Snapshot], None]
+    """What adds to a collection before it is encoded."""
+
+_HISTOGRAMS = {
+    "base2_exponential_bucket_histogram": Aggregation("exponential"),
+    "explicit_bucket_histogram": Aggregation("explicit", by_unit=True),
+}
+
+
+def _collected(reader: NativeReader, also: Also | None) -> _native.Snapshot:
+    snapshot = reader.collect()
+    if also is not None:
+        also(snapshot)
+    return snapshot
+
+
+class NativePush(Pusher):
+    """Pushes encoded OTLP requests, none of them larger than receivers accept."""
+
+    def __init__(
+        self,
+        provider: NativeMeterProvider,
+        sender: Sender[bytes],
+        ledger: Ledger,
+        *,
+        interval: float,
+        temporality: Literal["cumulative", "delta", "lowmemory"] = "cumulative",
+        histogram: str = "base2_exponential_bucket_histogram",
+        also: Also | None = None,
+    ) -> None:
+        self._also = also
+        self._provider = provider
+        self._reader: NativeReader | None = provider.take_reader(
+            temporality=temporality, histogram=_HISTOGRAMS[histogram]
+        )
+        self._last: list[tuple[bytes, int]] = []
+        self._turn = threading.Lock()
+        super().__init__(sender, ledger, interval=interval)
+
+    def settle(self) -> None:
+        """Collect for the last time, now: what is measured from here on is the next reader's."""
+        with self._turn:
+            if self._reader is not None:
+                self._last = self._collected()
+                self._provider.give_back(self._reader)
+                self._reader = None
+
+    def request_close(self, deadline: float) -> None:
+        """See ``Pusher``."""
+        self.settle()
+        super().request_close(deadline)
+
+    def restart_in_child(self) -> None:
+        """See ``Pusher``."""
+        self._turn = threading.Lock()
+        super().restart_in_child()
+
+    def _push(self) -> None:
+        with self._turn:
+            requests, self._last = self._collected() or self._last, []
+        for request, points in requests:
+            self._deliver(points, request)
+
+    def _collected(self) -> list[tuple[bytes, int]]:
+        if self._reader is None:
+            return []
+        return _collected(self._reader, self._also).otlp(self._provider.resource)
+
+
+class NativePage:
+    """``/metrics``: text, OpenMetrics or protobuf, whatever the scraper prefers.
+
+    Histograms have explicit buckets, and where the format allows it the native ones beside them.
+    """
+
+    def __init__(self, provider: NativeMeterProvider, also: Also | None = None) -> None:
+        self._also = also
+        self._provider = provider
+        self._reader = provider.take_reader(
+            histogram=Aggregation("explicit", by_unit=True),
+            beside=Aggregation("exponential"),
+            keep_exemplars=True,
+        )
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The page and its content type, by the scraper's ``Accept`` header."""
+        return _collected(self._reader, self._also).expose(self._provider.resource, accept)
+
+    def dump(self) -> bytes:
+        """All metrics as JSON."""
+        return _collected(self._reader, self._also).json(self._provider.resource)
+
+    def close(self) -> None:
+        """Leave the reader to the next page."""
+        self._provider.give_back(self._reader)
