@@ -46,7 +46,7 @@ pub trait Task: Send {
 pub enum Wake {
     /// There are notices.
     Notices,
-    /// [`Pump::stop`] was called; further calls return at once.
+    /// [`Pump::stop`] was called; further calls return at once until [`Pump::resume`].
     Stopped,
     /// The time was over.
     Timeout,
@@ -191,7 +191,12 @@ impl Pump {
         }
     }
 
-    /// Make [`Pump::run_until`] return, from any thread.
+    /// Let [`Pump::run_until`] work again after [`Pump::stop`].
+    pub fn resume(&self) {
+        self.state.lock().stopped = false;
+    }
+
+    /// Make [`Pump::run_until`] return, from any thread, until [`Pump::resume`].
     pub fn stop(&self) {
         let mut state = self.state.lock();
         state.stopped = true;

@@ -15,5 +15,5 @@ mod numbers;
 pub mod openmetrics;
 pub mod otlp;
 pub mod prometheus_protobuf;
-mod protobuf;
+pub mod protobuf;
 mod quantiles;

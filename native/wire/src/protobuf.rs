@@ -3,20 +3,34 @@
 //! The length of a nested message stands before its bytes. One byte is left for it, enough for most; a longer
 //! message moves up by the bytes its length needs. Encodings are therefore the shortest ones, as the official
 //! libraries write them.
+//!
+//! ```
+//! use wire::protobuf::{message, number, text};
+//!
+//! let mut out = Vec::new();
+//! message(&mut out, 2, |out| {
+//!     text(out, 1, "binance");
+//!     number(out, 3, 150);
+//! });
+//! assert_eq!(out, *b"\x12\x0c\x0a\x07binance\x18\x96\x01");
+//! ```
 
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 const LENGTH: u32 = 2;
+const FIXED32: u32 = 5;
 
 /// Bytes `value` takes as a varint.
-pub(crate) fn varint_len(value: usize) -> usize {
+#[inline]
+#[must_use]
+pub fn varint_len(value: usize) -> usize {
     let bits = usize::BITS - (value | 1).leading_zeros();
     bits.div_ceil(7) as usize
 }
 
 /// Appends `value`, seven bits a byte, lowest first.
 #[inline]
-pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -26,8 +40,20 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// A small magnitude of either sign as a small unsigned number.
 #[inline]
-pub(crate) fn zigzag(value: i64) -> u64 {
+#[must_use]
+pub fn zigzag(value: i64) -> u64 {
     u64::from_ne_bytes(((value << 1) ^ (value >> 63)).to_ne_bytes())
+}
+
+/// A tag and a number, at once when both are small: room is looked for at every append.
+#[inline]
+fn small_number(out: &mut Vec<u8>, tag: u32, value: u64) {
+    if tag < 0x80 && value < 0x80 {
+        out.extend_from_slice(&[tag.to_le_bytes()[0], value.to_le_bytes()[0]]);
+    } else {
+        varint(out, tag.into());
+        varint(out, value);
+    }
 }
 
 #[inline]
@@ -36,26 +62,27 @@ fn tag(out: &mut Vec<u8>, field: u32, wire_type: u32) {
 }
 
 /// Bytes that `length` bytes of content take as a field below number 16.
-pub(crate) fn field_len(length: usize) -> usize {
+#[inline]
+#[must_use]
+pub fn field_len(length: usize) -> usize {
     1 + varint_len(length) + length
 }
 
 /// The beginning of a field whose `length` bytes of content the caller appends.
 #[inline]
-pub(crate) fn header(out: &mut Vec<u8>, field: u32, length: usize) {
-    tag(out, field, LENGTH);
-    varint(out, length as u64);
+pub fn header(out: &mut Vec<u8>, field: u32, length: usize) {
+    small_number(out, field << 3 | LENGTH, length as u64);
 }
 
 /// A field of bytes.
 #[inline]
-pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
+pub fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     header(out, field, value.len());
     out.extend_from_slice(value);
 }
 
 /// A text, left out when empty: absent and empty are the same.
-pub(crate) fn text(out: &mut Vec<u8>, field: u32, value: &str) {
+pub fn text(out: &mut Vec<u8>, field: u32, value: &str) {
     if !value.is_empty() {
         bytes(out, field, value.as_bytes());
     }
@@ -63,34 +90,47 @@ pub(crate) fn text(out: &mut Vec<u8>, field: u32, value: &str) {
 
 /// An unsigned or already zigzagged number.
 #[inline]
-pub(crate) fn number(out: &mut Vec<u8>, field: u32, value: u64) {
-    tag(out, field, VARINT);
-    varint(out, value);
+pub fn number(out: &mut Vec<u8>, field: u32, value: u64) {
+    small_number(out, field << 3 | VARINT, value);
 }
 
 /// Eight bytes, lowest first.
 #[inline]
-pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
-    tag(out, field, FIXED64);
+pub fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
+    let tag = u64::from(field << 3 | FIXED64);
+    if tag < 0x80 {
+        // At once, as room is looked for at every append.
+        let nine = (u128::from(value) << 8 | u128::from(tag)).to_le_bytes();
+        out.extend_from_slice(&nine[..9]);
+    } else {
+        varint(out, tag);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Four bytes, lowest first.
+#[inline]
+pub fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
+    tag(out, field, FIXED32);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// A double.
 #[inline]
-pub(crate) fn double(out: &mut Vec<u8>, field: u32, value: f64) {
+pub fn double(out: &mut Vec<u8>, field: u32, value: f64) {
     fixed64(out, field, value.to_bits());
 }
 
 /// A nested message, or a packed list: whatever `body` appends, with its length before it.
 #[inline]
-pub(crate) fn message(out: &mut Vec<u8>, field: u32, body: impl FnOnce(&mut Vec<u8>)) {
+pub fn message(out: &mut Vec<u8>, field: u32, body: impl FnOnce(&mut Vec<u8>)) {
     tag(out, field, LENGTH);
     delimited(out, body);
 }
 
 /// Whatever `body` appends, with its length before it.
 #[inline]
-pub(crate) fn delimited(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+pub fn delimited(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let length_at = out.len();
     out.push(0);
     body(out);
@@ -136,6 +176,21 @@ mod tests {
         );
         assert_eq!([0, -1, 1, -2].map(zigzag), [0, 1, 2, 3]);
         assert_eq!(zigzag(i64::MIN), u64::MAX);
+    }
+
+    /// Fields above number 15 have a tag of two bytes.
+    #[test]
+    fn high_field_numbers_are_written() {
+        assert_eq!(encoded(|out| number(out, 16, 1)), [0x80, 0x01, 1]);
+        assert_eq!(
+            encoded(|out| fixed32(out, 16, 0x301)),
+            [0x85, 0x01, 1, 3, 0, 0]
+        );
+        for field in [15, 16] {
+            let fixed = encoded(|out| fixed64(out, field, 2));
+            let tag = encoded(|out| varint(out, u64::from(field << 3 | FIXED64)));
+            assert_eq!(fixed, [&tag[..], &[2, 0, 0, 0, 0, 0, 0, 0]].concat());
+        }
     }
 
     /// A length that needs more bytes moves the content, which stays what it was.

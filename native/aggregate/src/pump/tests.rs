@@ -124,6 +124,16 @@ fn a_shorter_interval_applies_to_a_pump_that_waits() {
 }
 
 #[test]
+fn a_stopped_pump_works_again_when_it_is_resumed() {
+    let pump = Pump::new(MS);
+    pump.add_task(Box::new(Teller));
+    pump.stop();
+    assert_eq!(pump.run_until(FOREVER, &mut Vec::new()), Wake::Stopped);
+    pump.resume();
+    assert_eq!(pump.run_until(FOREVER, &mut Vec::new()), Wake::Notices);
+}
+
+#[test]
 #[cfg_attr(miri, ignore = "leaks on purpose, as a fork does")]
 fn after_a_fork_locks_of_lost_threads_block_nobody() {
     let pump = Pump::new(MS);

@@ -1,0 +1,89 @@
+//! Taking a dead process's recording for oneself, so that two who find it do not both deliver it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{Damage, Recording};
+use crate::header::{Cursors, State};
+use crate::held::{lock, no_locks};
+
+/// A recording that nobody else uses, and nobody else can claim until this is dropped.
+#[derive(Debug)]
+pub struct Claim {
+    file: File,
+    path: PathBuf,
+}
+
+impl Claim {
+    /// Claim a recording; `None` when it is in use or gone.
+    ///
+    /// # Errors
+    /// When the file cannot be opened to be written.
+    pub fn take(path: &Path) -> io::Result<Option<Self>> {
+        let opened = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match lock(file.as_raw_fd(), libc::LOCK_EX) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) if no_locks(&error) => {
+                if super::its_process_lives(&file) {
+                    return Ok(None);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        // Whoever held it before may have removed it.
+        let there = file.metadata()?.nlink() > 0;
+        Ok(there.then(|| Self {
+            file,
+            path: path.to_owned(),
+        }))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Read it.
+    ///
+    /// # Errors
+    /// As [`Recording::open`].
+    pub fn recording(&self) -> Result<Recording, Damage> {
+        Recording::open(&self.path)
+    }
+
+    /// Note in the file that what there was to recover is recovered.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or its header cannot be read.
+    pub fn recovered(self) -> io::Result<()> {
+        let mut page = vec![0; crate::layout::PAGE];
+        self.file.read_exact_at(&mut page, 0)?;
+        let (constant, _) = super::constant(&page)
+            .map_err(|damage| io::Error::new(io::ErrorKind::InvalidData, damage))?;
+        let word = State::Recovered.word(constant.key);
+        self.file
+            .write_all_at(&word.to_ne_bytes(), Cursors::STATE as u64)
+    }
+
+    /// Remove the file.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+}
