@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from otel_trading.settings import Problem, report
 
 if TYPE_CHECKING:
+    from otel_trading import _native
     from otel_trading.metrics.event_export import EventExport
     from otel_trading.metrics.event_options import EventOptions
     from otel_trading.metrics.instruments import Meter
@@ -22,6 +23,7 @@ class Companions:
         self._timers = timers
         self.events: EventExport | None = None
         self._meter: Meter | None = None
+        self._traces: _native.Traces | None = None
         self.runtime: Runtime | None = None
 
     def start(self, meter: Meter, settings: Settings) -> None:
@@ -32,6 +34,15 @@ class Companions:
                 start(meter, settings, on=on)
             except Exception as error:
                 report(f"{start.__name__.rpartition('_')[2]} are not measured: {type(error).__name__}: {error}")
+
+    def watch_traces(self, traces: _native.Traces | None) -> None:
+        """Have the pump read the spans of the process's native provider."""
+        if traces is None:
+            return
+        if traces is not self._traces:
+            self._traces = traces
+            self._timers.pump.add_traces(traces)
+        self._timers.start()
 
     def stop(self) -> None:
         """End the threads and take the hooks back."""

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from otel_trading.metrics.native import NativeMeterProvider
     from otel_trading.ops.server import OpsServer
     from otel_trading.pipeline import Pipeline
+    from otel_trading.settings import Settings
     from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
     from otel_trading.telemetry import Status, Telemetry
+    from otel_trading.tracing.native import NativeTracerProvider
 
 _NOWHERE = Path(os.devnull)
 _DECLARED = "OTEL_CONFIG_FILE"
 _lock = threading.RLock()
 _current: Telemetry | None = None
 _native_provider: NativeMeterProvider | None = None
+_native_tracers: NativeTracerProvider | None = None
 
 
 class Options(TypedDict, total=False):
@@ -82,6 +85,16 @@ class Options(TypedDict, total=False):
     temporality: Literal["cumulative", "delta", "lowmemory"]
     traces_sampler: str
     traces_sampler_arg: str
+    traces_retention: Literal["all", "budget", "interesting"]
+    traces_budget: float
+    traces_slow_percentile: float
+    traces_slippage_bps: float
+    traces_max_age: float
+    flight_enabled: bool
+    flight_folder: str | Path
+    flight_size: int
+    flight_budget: int
+    flight_max_age: float
     propagators: Exporters | str
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     shutdown_timeout: float
@@ -176,7 +189,7 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     native = _native(resolved, problems) if declared is None else None
     if native is not None and _current is not None:
         _current.settle()
-    pipeline = declared or build_pipeline(resolved, build_resource(settings, __version__), native)
+    pipeline = declared or build_pipeline(resolved, build_resource(settings, __version__), native, _tracers(settings))
     first = _current is None
     telemetry = _current or Telemetry(
         SwitchMeterProvider(pipeline.meter_provider, pipeline.ledgers["metrics"]),
@@ -222,6 +235,18 @@ def _native(resolved: Resolved, problems: list[str]) -> NativeMeterProvider | No
     _native_provider.registry.gauge_ttl = settings.gauge_ttl
     _native_provider.registry.exemplars = settings.exemplar_filter
     return _native_provider
+
+
+def _tracers(settings: Settings) -> NativeTracerProvider | None:
+    """The process's native tracer provider; ``None`` when the engine is another."""
+    global _native_tracers  # noqa: PLW0603 - libraries keep its tracers
+    if settings.engine != "native":
+        return None
+    if _native_tracers is None:
+        from otel_trading.tracing.native import NativeTracerProvider
+
+        _native_tracers = NativeTracerProvider(sampler="parent_on")  # until the settings say otherwise
+    return _native_tracers
 
 
 def _declared(problems: list[str]) -> Pipeline | None:

@@ -13,10 +13,12 @@ from otel_trading.export.otlp import OtlpSender
 from otel_trading.export.plugin import PluginSender, load
 from otel_trading.export.queue import BatchQueue
 from otel_trading.extras import MissingExtraError, require
+from otel_trading.metrics.boundaries import SECONDS
 from otel_trading.settings import Problem, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk._logs import LoggerProvider
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     from otel_trading.metrics.native.outlets import NativePage
     from otel_trading.metrics.pull import PullReader
     from otel_trading.metrics.push import PushReader
+    from otel_trading.tracing.native import NativeTracerProvider
+    from otel_trading.tracing.native.shipping import TraceShipper
+    from otel_trading.tracing.processor import QueueSpanProcessor
+
+_SPANS_SCOPE = "otel_trading.spans"
+_LARGE_BATCH = 4_096
 
 
 @dataclass
@@ -36,7 +44,7 @@ class Pipeline:
     """What stands behind the API until the next reconfiguration."""
 
     resource: Resource
-    tracer_provider: TracerProvider
+    tracer_provider: TracerProvider | NativeTracerProvider
     meter_provider: MeterProvider
     logger_provider: LoggerProvider
     pull: PullReader | NativePage | None
@@ -48,12 +56,17 @@ class Pipeline:
     dropped_before: Mapping[str, int] = field(default_factory=dict)
     readers: list[PushReader] = field(default_factory=list)
     """The SDK's readers of the native provider; the provider and its own readers outlive the pipeline."""
+    shipper: TraceShipper | None = None
+    processors: list[QueueSpanProcessor] = field(default_factory=list)
+    """What takes spans of the native provider; the provider outlives the pipeline."""
 
     def accounts(self) -> dict[Signal, Account]:
         """The account of each signal."""
         accounts: dict[Signal, Account] = {signal: ledger.account() for signal, ledger in self.ledgers.items()}
         if self.native is not None:
             accounts["metrics"] = accounts["metrics"].with_dropped(self._dropped_since())
+        if self.shipper is not None:
+            accounts["traces"] = self.shipper.account()
         return accounts
 
     def _dropped_since(self) -> dict[str, int]:
@@ -65,12 +78,14 @@ class Pipeline:
 
     def flush(self, deadline: float) -> bool:
         """Deliver what is pending of all signals side by side; False when the deadline came first."""
+        self._decide_traces()
         tickets = [(outlet, outlet.request_flush()) for outlet in self.outlets]
         flushed = [outlet.wait_flushed(ticket, deadline) for outlet, ticket in tickets]
         return all(flushed)
 
     def close(self, deadline: float) -> bool:
         """Deliver what is pending and end all threads, at the latest at the deadline (monotonic seconds)."""
+        self._decide_traces()
         for outlet in self.outlets:
             outlet.request_close(deadline)
         closed = [outlet.wait_closed() for outlet in self.outlets]
@@ -78,7 +93,14 @@ class Pipeline:
             for reader in self.readers:
                 self.native.remove_metric_reader(reader, shutdown=False)
             self.native.rest()
+        for processor in self.processors:
+            self.tracer_provider.remove_span_processor(processor)  # type: ignore[union-attr]  # only native ones have any
         return all(closed)
+
+    def _decide_traces(self) -> None:
+        """First: exemplars of metrics point to traces that are kept, which nobody knows before."""
+        if self.shipper is not None:
+            self.shipper.decide()
 
     def settle(self) -> None:
         """Let the native readers collect a last time, before another pipeline takes them over."""
@@ -100,17 +122,22 @@ class Pipeline:
         return [url for url in urls if urlsplit(url).netloc not in answering]
 
 
-def build_pipeline(resolved: Resolved, resource: Resource, native: NativeMeterProvider | None = None) -> Pipeline:
+def build_pipeline(
+    resolved: Resolved,
+    resource: Resource,
+    native: NativeMeterProvider | None = None,
+    tracers: NativeTracerProvider | None = None,
+) -> Pipeline:
     """Build the providers and start what delivers; a part that cannot be built is reported and left out.
 
-    With a ``native`` meter provider only what reads it is built: its instruments and totals are the process's.
+    For ``native`` providers only what takes their data is built: instruments, totals and tracers are the process's.
     """
     from otel_trading.logs.provider import build_logger_provider
-    from otel_trading.tracing.provider import build_tracer_provider
 
     settings = resolved.settings
-    builder = _Outlets(resolved)
+    builder = _Outlets(resolved, tracers)
     meter_provider: MeterProvider
+    tracer_provider: TracerProvider | NativeTracerProvider
     pull: PullReader | NativePage | None
     if native is None:
         from otel_trading.metrics.provider import build_meter_provider
@@ -119,8 +146,14 @@ def build_pipeline(resolved: Resolved, resource: Resource, native: NativeMeterPr
         meter_provider = build_meter_provider(settings, resource, builder.metrics(), pull)
     else:
         meter_provider, pull = native, builder.native_metrics(native, resource)
+    if tracers is None:
+        from otel_trading.tracing.provider import build_tracer_provider
+
+        tracer_provider = build_tracer_provider(settings, resource, builder.queues("traces"), meter_provider)
+    else:
+        tracer_provider = tracers
+        builder.native_traces(tracers, resource)
     builder.dump(meter_provider, pull)
-    tracer_provider = build_tracer_provider(settings, resource, builder.queues("traces"), meter_provider)
     logger_provider = build_logger_provider(resource, builder.queues("logs"))
     return Pipeline(
         resource,
@@ -135,37 +168,84 @@ def build_pipeline(resolved: Resolved, resource: Resource, native: NativeMeterPr
         native,
         native.dropped() if native else {},
         builder.readers,
+        builder.shipper,
+        builder.processors,
     )
 
 
 class _Outlets:
     """Queues and readers for the exporters that the settings name."""
 
-    def __init__(self, resolved: Resolved) -> None:
+    def __init__(self, resolved: Resolved, tracers: NativeTracerProvider | None) -> None:
         self._resolved = resolved
+        self._tracers = tracers
         self.ledgers: dict[Signal, Ledger] = {signal: Ledger(signal) for signal in SIGNALS}
         self.targets: dict[Signal, tuple[str, ...]] = dict.fromkeys(SIGNALS, ())
         self.problems: list[Problem | str] = []
         self.outlets: list[Any] = []
         self.readers: list[PushReader] = []
+        self.shipper: TraceShipper | None = None
+        self.processors: list[QueueSpanProcessor] = []
         self._receivers: dict[str, Receiver] = {}
 
     def queues(self, signal: Signal) -> list[BatchQueue[Any]]:
         """One queue an exporter of traces or logs."""
+        return [self._queue(signal, ledger, sender) for ledger, sender in self._senders(signal)]
+
+    def _queue(self, signal: Signal, ledger: Ledger, sender: Any) -> BatchQueue[Any]:  # noqa: ANN401 - either sender
+        queue: BatchQueue[Any] = BatchQueue(sender, ledger, **self._queueing(signal))
+        self.outlets.append(queue)
+        return queue
+
+    def _queueing(self, signal: Signal) -> dict[str, Any]:
         settings = self._resolved.settings
         prefix = "span" if signal == "traces" else "log"
-        queues: list[BatchQueue[Any]] = [
-            BatchQueue(
-                sender,
-                ledger,
-                capacity=getattr(settings, f"{prefix}_queue_size"),
-                batch_size=getattr(settings, f"{prefix}_batch_size"),
-                delay=getattr(settings, f"{prefix}_delay"),
-            )
-            for ledger, sender in self._senders(signal)
-        ]
-        self.outlets += queues
-        return queues
+        return {
+            "capacity": getattr(settings, f"{prefix}_queue_size"),
+            "batch_size": getattr(settings, f"{prefix}_batch_size"),
+            "delay": getattr(settings, f"{prefix}_delay"),
+        }
+
+    def _large_batches(self) -> dict[str, Any]:
+        """For requests that cost nothing to encode: fewer and larger ones, unless somebody wants it otherwise."""
+        queueing = self._queueing("traces")
+        if self._resolved.origins["span_batch_size"] == "default":
+            queueing["batch_size"] = _LARGE_BATCH
+        return queueing
+
+    def native_traces(self, provider: NativeTracerProvider, resource: Resource) -> None:
+        """What takes the native provider's spans: encoded what it keeps, for plugins every span as the SDK shows it."""
+        from otel_trading.tracing.native.settings import adjust, record
+        from otel_trading.tracing.native.shipping import TraceShipper
+
+        settings = self._resolved.settings
+        adjust(provider, settings, resource)
+        senders = self._senders("traces", encoded=True)
+        shipped = any(isinstance(sender, OtlpSender) for _, sender in senders)
+        folder = record(provider, settings, resource, self.problems, wanted=shipped)
+        for ledger, sender in senders:
+            if isinstance(sender, OtlpSender):
+                self.shipper = TraceShipper(provider, sender, ledger, **self._large_batches())
+                self.outlets.append(self.shipper)
+            else:
+                from otel_trading.tracing.processor import QueueSpanProcessor
+
+                processor = QueueSpanProcessor(self._queue("traces", ledger, sender))
+                provider.add_span_processor(processor)
+                self.processors.append(processor)
+        if folder is not None:
+            self._recover(folder, str(resource.attributes["service.name"]))
+        if self.shipper is None:
+            provider.core.set_demand(False, 1, 1)
+
+    def _recover(self, folder: Path, service: str) -> None:
+        """Deliver what processes of the same name recorded that were killed, beside everything else."""
+        from otel_trading.flight.recovery import Recovery
+
+        settings = self._resolved.settings
+        sender = self._otlp("traces", encoded=True)
+        budget, max_age = settings.flight_budget, settings.flight_max_age
+        self.outlets.append(Recovery(folder, service, sender, budget=budget, max_age=max_age))
 
     def metrics(self) -> list[PushReader]:
         """One push reader an exporter of metrics."""
@@ -204,7 +284,7 @@ class _Outlets:
                     interval=settings.metric_interval,
                     temporality=settings.temporality,
                     histogram=settings.histogram_aggregation,
-                    also=self._native_aliases(),
+                    also=self._also(explicit=settings.histogram_aggregation.startswith("explicit")),
                 )
                 self.outlets.append(push)
             else:
@@ -212,14 +292,25 @@ class _Outlets:
                 provider.add_metric_reader(reader)
                 self.outlets.append(reader)
                 self.readers.append(reader)
-        return NativePage(provider, self._native_aliases()) if on and settings.ops_enabled else None
+        return (
+            NativePage(provider, self._also(explicit=True, exponential=True)) if on and settings.ops_enabled else None
+        )
 
-    def _native_aliases(self) -> Callable[[_native.Snapshot], None] | None:
-        if not self._resolved.settings.metric_aliases:
-            return None
-        from otel_trading.trading.exported import add_to
+    def _also(self, *, explicit: bool, exponential: bool = False) -> list[Callable[[_native.Snapshot], None]]:
+        """What is added to a collection: durations of spans, and aliases."""
+        added: list[Callable[[_native.Snapshot], None]] = []
+        if self._tracers is not None:
+            traces, bounds = self._tracers.core, SECONDS if explicit else None
 
-        return add_to
+            def add_spans(snapshot: _native.Snapshot) -> None:
+                snapshot.add_spans(_SPANS_SCOPE, traces, bounds, exponential or not explicit)
+
+            added.append(add_spans)
+        if self._resolved.settings.metric_aliases:
+            from otel_trading.trading.exported import add_to
+
+            added.append(add_to)
+        return added
 
     def _sdk_aliases(self) -> Callable[[MetricsData], MetricsData] | None:
         if not self._resolved.settings.metric_aliases:

@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from otel_trading.companions import Companions
 from otel_trading.metrics.timers import Timers
+from otel_trading.tracing.ticks import Ticks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,6 +93,7 @@ class Telemetry:
         self._observed: list[Meter] = []
         self.timers = Timers(lambda: self.meter)
         self.companions = Companions(self.timers)
+        self._ticks = Ticks(lambda: self.tracer_provider)
 
     def start(
         self,
@@ -113,6 +116,8 @@ class Telemetry:
             self._observed.append(self.meter)
             self.observe_itself()
         self.companions.start(self.meter, resolved.settings)
+        if resolved.settings.traces_enabled and not resolved.settings.disabled:
+            self.companions.watch_traces(getattr(pipeline.tracer_provider, "core", None))
 
     def observe_itself(self) -> None:
         """Report what telemetry itself does, as metrics; once an engine, the registration survives reconfiguration."""
@@ -122,6 +127,12 @@ class Telemetry:
         )
         meter.create_observable_counter(
             "trading.telemetry.dropped", [self._dropped], "{event}", "Items that were lost, by signal and reason."
+        )
+        meter.create_observable_counter(
+            "trading.telemetry.traces.decisions",
+            [self._decisions],
+            "{span}",
+            "Spans of traces that were kept or left out, by reason (engine native).",
         )
         meter.create_observable_counter(
             "trading.telemetry.overflow",
@@ -181,6 +192,24 @@ class Telemetry:
         """A tracer for the bot's own spans."""
         return self.tracer_provider.get_tracer(SCOPE)
 
+    def tick_to_trade(self, symbol: str, *, strategy: str | None = None, budget: float | None = None) -> Any:  # noqa: ANN401
+        """A trace of the way from a tick to the order it leads to, for a ``with`` statement.
+
+        Its root span, ``tick_to_trade``, is the current one in the block. The trace is kept if it is slow for its kind
+        or takes longer than ``budget`` seconds, if it failed or was rejected, if it slipped, if it is marked by
+        ``keep()``, or at random (see ``traces_retention``). What is the same at every tick is made once.
+
+        >>> import otel_trading as ot
+        >>> telemetry = ot.configure(traces_exporter="none", metrics_exporter="none", logs_exporter="none",
+        ...                          ops_port=0, banner=False)
+        >>> with telemetry.tick_to_trade("BTC/USDT", budget=ot.ms(5)) as tick:
+        ...     tick.set_attribute("trading.opportunity.edge.bps", 4.2)
+        ...     tick.keep()
+        >>> telemetry.shutdown()
+        True
+        """
+        return self._ticks.start(symbol, strategy, budget)
+
     @property
     def logger(self) -> Logger:
         """An OpenTelemetry logger; the standard library's ``logging`` is shipped without it."""
@@ -211,6 +240,24 @@ class Telemetry:
         deadline = self._deadline(timeout)
         delivered = [self._pipeline.flush(deadline), *(added.flush(deadline) for added in self._added())]
         return all(delivered)
+
+    def flight_snapshot(self) -> Path | None:
+        """Copy what the flight recorder holds now into its folder, for ``otel-trading flight show``; the copy's path.
+
+        ``None`` when the traces are not those of the native engine, or the copy cannot be written, which is reported.
+        """
+        from otel_trading.flight.folder import prepared
+        from otel_trading.settings import report
+
+        core = getattr(self._pipeline.tracer_provider, "core", None)
+        if core is None:
+            return None
+        try:
+            service = str(self._pipeline.resource.attributes["service.name"])
+            return Path(core.snapshot(prepared(self.settings.flight_folder), service))
+        except OSError as error:
+            report(f"there is no snapshot of the flight recorder: {error}")
+            return None
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Deliver what is pending and end all threads within ``timeout`` seconds in total; True when all went out.
@@ -326,6 +373,18 @@ class Telemetry:
             yield Observation(account.emitted, {"signal": signal})
         if self.companions.events is not None:
             yield from self.companions.events.offered(options)
+
+    def _decisions(self, _: CallbackOptions) -> Iterable[Observation]:
+        from opentelemetry.metrics import Observation
+
+        core = getattr(self._pipeline.tracer_provider, "core", None)
+        if core is None:
+            return
+        counts = core.counts()
+        for decision in ("kept", "dropped"):
+            for reason, count in counts[decision].items():
+                if count:
+                    yield Observation(count, {"decision": decision, "reason": reason})
 
     def _overflow(self, _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 # nothing of a developer's shell decides what a test sends where
 for name in [name for name in os.environ if name.startswith("OTEL_") and not name.startswith("OTEL_TRADING_")]:
     del os.environ[name]
+
+# no test finds what another one recorded
+os.environ["OTEL_TRADING_FLIGHT_FOLDER"] = tempfile.mkdtemp(prefix="otel-trading-flights-")
 
 QUICK = {"SPAN_METRICS_INTERVAL": "1s", "HOST_METRICS_INTERVAL": "1s"}
 

@@ -243,6 +243,11 @@ impl Interned {
         Self(unsafe { py::PyUnicode_InternFromString(name.as_ptr()) })
     }
 
+    /// The str itself; borrowed.
+    pub fn object(&self) -> *mut py::PyObject {
+        self.0
+    }
+
     /// Whether `other`, a str, is this name.
     #[inline]
     pub unsafe fn is(&self, other: *mut py::PyObject) -> bool {

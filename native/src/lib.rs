@@ -8,6 +8,7 @@ mod ffi;
 mod gil;
 mod metrics;
 mod pump;
+mod tracing;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -22,6 +23,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clock::hold_ticks, module)?)?;
     events::register(module)?;
     metrics::register(module)?;
+    tracing::register(module)?;
     pump::register(module)
 }
 

@@ -13,6 +13,7 @@ use crate::clock::monotonic_ns;
 use crate::events::EventReader;
 use crate::gil::GilCell;
 use crate::metrics::watch::Watch;
+use crate::tracing::Traces;
 
 const NANOSECONDS: f64 = 1e9;
 
@@ -24,6 +25,7 @@ pub struct Pump {
     registered: GilCell<Vec<Arc<Watch>>>,
     watches: Arc<Renewable<Vec<Arc<Watch>>>>,
     events: GilCell<Vec<Py<EventReader>>>,
+    traces: GilCell<Vec<Py<Traces>>>,
 }
 
 /// Ticks the watched histograms.
@@ -56,6 +58,7 @@ impl Pump {
             registered: GilCell::default(),
             watches: Arc::new(Renewable::new(Vec::new())),
             events: GilCell::default(),
+            traces: GilCell::default(),
         };
         pump.inner
             .add_task(Box::new(Watching(Arc::clone(&pump.watches))));
@@ -69,6 +72,16 @@ impl Pump {
             .borrow()
             .map_err(|_| busy())?
             .push(reader.unbind());
+        Ok(())
+    }
+
+    /// Read the spans of a provider, too.
+    fn add_traces(&self, traces: Bound<'_, Traces>) -> PyResult<()> {
+        self.inner.add_task(Box::new(traces.get().task()));
+        self.traces
+            .borrow()
+            .map_err(|_| busy())?
+            .push(traces.unbind());
         Ok(())
     }
 
@@ -108,9 +121,14 @@ impl Pump {
         notices.into_iter().map(told).collect()
     }
 
-    /// Make `run` return, now and from now on.
+    /// Make `run` return, now and until `resume`.
     fn stop(&self) {
         self.inner.stop();
+    }
+
+    /// Let `run` work again.
+    fn resume(&self) {
+        self.inner.resume();
     }
 
     /// In a forked child: go on with new locks, nothing measured.
@@ -126,6 +144,10 @@ impl Pump {
         for reader in self.events.borrow().map_err(|_| busy())?.iter() {
             self.inner
                 .add_task(Box::new(reader.bind(python).get().task()));
+        }
+        for traces in self.traces.borrow().map_err(|_| busy())?.iter() {
+            self.inner
+                .add_task(Box::new(traces.bind(python).get().task()));
         }
         Ok(())
     }

@@ -13,13 +13,13 @@ from otel_trading.bench.contenders import NotThereError
 _LIMIT_S = 600.0
 
 
-def run(code: str, *arguments: str) -> Any:  # noqa: ANN401 - what the code printed
+def run(code: str, *arguments: str, limit: float = _LIMIT_S) -> Any:  # noqa: ANN401 - what the code printed
     """The last line that ``code`` prints, parsed; ``NotThereError`` where it ends with a missing import."""
     process = subprocess.run(  # noqa: S603 - our own code in this interpreter
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        timeout=_LIMIT_S,
+        timeout=limit,
         check=False,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
     )

@@ -9,6 +9,7 @@ from otel_trading.bench.contenders import CONTENDERS, OURS, Contender, NotThereE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 Figures = dict[str, float]
 """By name; the unit ends the name: ``minimum_ns``, ``p99_us``, ``ratio``."""
@@ -26,6 +27,8 @@ class Effort:
     thread_ns: int
     series: int
     processes: int
+    spans: int
+    seconds: float
 
 
 FULL = Effort(
@@ -37,6 +40,8 @@ FULL = Effort(
     thread_ns=25_000_000,
     series=100_000,
     processes=7,
+    spans=5_000,
+    seconds=6.0,
 )
 QUICK = Effort(
     repeats=10,
@@ -47,6 +52,8 @@ QUICK = Effort(
     thread_ns=5_000_000,
     series=5_000,
     processes=3,
+    spans=1_000,
+    seconds=1.5,
 )
 
 
@@ -123,11 +130,15 @@ class Row:
 
 
 class Bench:
-    """One run: how much is spent, and the contenders, each made once and when first needed."""
+    """One run: how much is spent, and the contenders, each made once and when first needed.
 
-    def __init__(self, effort: Effort, endpoint: str) -> None:
+    ``collector`` is the program of an OpenTelemetry Collector, where there is one.
+    """
+
+    def __init__(self, effort: Effort, endpoint: str, collector: Path | None = None) -> None:
         self.effort = effort
         self.endpoint = endpoint
+        self.collector = collector
         self._made: dict[str, Contender | NotThereError] = {}
 
     def contender(self, name: str) -> Contender:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from otel_trading.bench.model import Outcome, Row, Section
 
-_NAME_WIDTH, _FIGURE_WIDTH = 24, 8
+_NAME_WIDTH, _FIGURE_WIDTH = 27, 8
 
 
 def show_machine(console: Console, machine: Mapping[str, object]) -> None:

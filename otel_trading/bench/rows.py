@@ -7,14 +7,19 @@ from otel_trading.bench.bulk import bulk
 from otel_trading.bench.calls import call
 from otel_trading.bench.contenders import NONE, OURS, PROMETHEUS, SDK
 from otel_trading.bench.drain import drain
+from otel_trading.bench.encoding import encoding
+from otel_trading.bench.loops import delivery, lag
 from otel_trading.bench.model import Goal
 from otel_trading.bench.starts import memory, start
 from otel_trading.bench.threads import threads
-from otel_trading.bench.ticks import tick
+from otel_trading.bench.ticks import span_tick, tick
 
 _TIMED = "started = now(); timer.record(now() - started, attributes)"
 _LITERAL = '{"trading.venue.name": "binance", "trading.instrument.symbol": "BTC/USDT"}'
 _SPAN = 'with tracer.start_as_current_span("tick", attributes=attributes): pass'
+_LEAF = 'tracer.start_span("fill", inside).end()'
+_ATTRIBUTE = 'span.set_attribute("orders", 1)'
+_EVENTS = "span = tracer.start_span('tick')\nfor _ in hundred: {}\nspan.end()"
 _LOG = 'logger.warning("order %s sent", "c-1")'
 _LABELS = 'labels("binance", "BTC/USDT")'
 
@@ -101,7 +106,27 @@ ROWS = (
         per=100,
         cold=False,
     ),
-    call("with start_as_current_span(attributes)", ours=_SPAN, sdk=_SPAN, none=_SPAN),
+    call(
+        "with start_as_current_span(attributes)",
+        ours=_SPAN,
+        sdk=_SPAN,
+        none=_SPAN,
+        goal=450,
+        cold_goal=1_200,
+        cheaper_goal=25,
+    ),
+    call("a leaf span: start_span(), end()", ours=_LEAF, sdk=_LEAF, none=_LEAF, goal=80),
+    call("span.set_attribute(key, value)", ours=_ATTRIBUTE, sdk=_ATTRIBUTE, none=_ATTRIBUTE, goal=30),
+    call(
+        "span.add_event(name), to the span's end",
+        ours=_EVENTS.format("span.add_event('filled')"),
+        sdk=_EVENTS.format("span.add_event('filled')"),
+        none=_EVENTS.format("span.add_event('filled')"),
+        base=_EVENTS.format("pass"),
+        per=100,
+        cold=False,
+        goal=120,
+    ),
     call("logger.warning(one argument)", ours=_LOG, sdk=_LOG, none=_LOG),
     threads(
         "histogram.record(x) by two threads",
@@ -118,6 +143,10 @@ ROWS = (
         goals=(Goal("overhead_percent", 0.25), Goal("p999_us", 1.1, beside=NONE)),
     ),
     tick("a tick, every millisecond, caches cold, exporting", paced=True, goals=(Goal("overhead_percent", 1.0),)),
+    span_tick("8 spans every millisecond, caches cold", goals=(Goal("overhead_percent", 0.5),)),
+    encoding("spans encoded to OTLP", goals=(Goal("held_ns", 50), Goal("cpu_ns", 200))),
+    delivery("50,000 spans a second, delivered", goals=(Goal("lost", 0),)),
+    lag("lag of the loop with spans, logs and metrics", goals=(Goal("p999_us", 1.1, beside=NONE),)),
     drain("events taken from the ring", goal=100),
     bulk("histogram series collected and encoded", goals=(Goal("series_us", 2.5), Goal("gil_ms", 1.0))),
     start(

@@ -12,14 +12,15 @@ from otel_trading.bench.sink import sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from otel_trading.bench.model import Effort, Row
 
 
-def run(rows: Sequence[Row], effort: Effort) -> Iterator[tuple[Row, Outcome]]:
-    """Each row with its outcome, as soon as it is measured."""
+def run(rows: Sequence[Row], effort: Effort, collector: Path | None = None) -> Iterator[tuple[Row, Outcome]]:
+    """Each row with its outcome, as soon as it is measured; spans are sent to the Collector where there is one."""
     with _defaults_only(), sink() as endpoint:
-        bench = Bench(effort, endpoint)
+        bench = Bench(effort, endpoint, collector)
         try:
             for row in rows:
                 yield row, _measured(row, bench)

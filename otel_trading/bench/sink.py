@@ -1,14 +1,19 @@
-"""A receiver in a process of its own: takes what is sent to it and answers that all is well."""
+"""Receivers in processes of their own: they take what is sent to them and answer that all is well."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+_PATIENCE_S = 20.0
 
 _SERVER = """
 import sys, threading
@@ -45,3 +50,46 @@ def sink() -> Iterator[str]:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         finally:
             process.kill()
+
+
+_COLLECTOR = """
+receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{port}"}}}}}}}}
+exporters: {{nop: {{}}}}
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{level: error}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [nop]}}
+    metrics: {{receivers: [otlp], exporters: [nop]}}
+    logs: {{receivers: [otlp], exporters: [nop]}}
+"""
+
+
+@contextmanager
+def collector(binary: Path) -> Iterator[str]:
+    """The URL of an OpenTelemetry Collector that takes all in and throws it away, as long as the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen(  # noqa: S603 - the stack's own
+        [binary, "--config", f"yaml:{_COLLECTOR.format(port=port)}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            _wait(process, port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until it accepts connections."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1.0).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("the Collector does not start")

@@ -13,7 +13,7 @@ import random
 import statistics
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.bench.contenders import NONE, OURS, PROMETHEUS, SDK, NotThereError
@@ -38,6 +38,7 @@ TICKS = Section(
     ),
     "added to no telemetry: hot at the fifth percentile, else at the median; CPU: of the whole process, added a tick",
 )
+SPAN_TICKS = replace(TICKS, title="8 spans in an asyncio tick of 1 ms, in microseconds")
 TICK_US = 1_000.0
 SERIES = 200
 
@@ -65,12 +66,31 @@ MEASUREMENTS = {
 }
 """What each contender does in a tick; ``unbound`` is the standard API of ours, with attributes at every call."""
 
+_SPANS = """
+with tracer.start_as_current_span("tick", attributes=attributes):
+    with tracer.start_as_current_span("book"): pass
+    with tracer.start_as_current_span("signal"): pass
+    with tracer.start_as_current_span("decide") as span:
+        span.set_attribute("orders", 1)
+        with tracer.start_as_current_span("risk"): pass
+        with tracer.start_as_current_span("order"):
+            tracer.start_span("encode").end()
+            tracer.start_span("sign").end()
+""".strip()
+SPANS = {NONE: (), OURS: (_SPANS,), SDK: (_SPANS,)}
+"""A trace of 8 spans; no telemetry has none."""
+
 _WARM_UP = 5
 
 
 def tick(name: str, *, paced: bool, goals: tuple[Goal, ...]) -> Row:
     """A row of ticks: one after the other, or every millisecond with cold caches and an exporter."""
-    return Row(name, TICKS, _Ticks(paced), goals)
+    return Row(name, TICKS, _Ticks(paced, MEASUREMENTS), goals)
+
+
+def span_tick(name: str, *, goals: tuple[Goal, ...]) -> Row:
+    """A row of ticks with 8 spans each, every millisecond with cold caches, and encoded by another thread."""
+    return Row(name, SPAN_TICKS, _Ticks(paced=True, statements=SPANS), goals)
 
 
 def figures_of(taken: Mapping[str, Taken], *, paced: bool) -> dict[str, Figures]:
@@ -113,17 +133,18 @@ class Taken:
 @dataclass(frozen=True, slots=True)
 class _Ticks:
     paced: bool
+    statements: Mapping[str, tuple[str, ...]]
 
     def __call__(self, bench: Bench) -> Outcome:
         outcome = Outcome()
         bodies: dict[str, Callable[[], object]] = {}
         exports: dict[str, Callable[[], object]] = {}
-        for who, statements in MEASUREMENTS.items():
+        for who, statements in self.statements.items():
             try:
                 contender = bench.contender(who)
                 bodies[who] = body(contender.call("\n".join(statements)))
-                exports[who] = contender.export
-                if self.paced and who != NONE:
+                exports[who] = contender.export_spans if self.statements is SPANS else contender.export
+                if self.paced and self.statements is MEASUREMENTS and who != NONE:
                     contender.populate(SERIES)
             except NotThereError as error:
                 outcome.left_out[who] = str(error)

@@ -16,6 +16,7 @@ from otel_trading.bench.report import show_machine, show_row, show_section
 from otel_trading.bench.result import as_json
 from otel_trading.bench.rows import ROWS
 from otel_trading.bench.run import run
+from otel_trading.stack.binaries import find_binary
 
 
 @click.command()
@@ -56,7 +57,7 @@ def _shown(rows: list[Row], console: Console, *, quick: bool) -> list[tuple[Row,
     ) as progress:
         task = progress.add_task(rows[0].name, total=len(rows))
         progress.refresh()
-        for row, outcome in run(rows, QUICK if quick else FULL):
+        for row, outcome in run(rows, QUICK if quick else FULL, find_binary("collector")):
             if not outcomes or outcomes[-1][0].section is not row.section:
                 show_section(console, row.section)
             show_row(console, row, outcome)

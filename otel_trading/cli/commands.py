@@ -14,6 +14,8 @@ COMMANDS = {
     "config": "otel_trading.cli.config:config",
     "demo": "otel_trading.cli.demo:demo",
     "doctor": "otel_trading.cli.doctor:doctor",
+    "flight": "otel_trading.cli.flight:flight",
+    "recover": "otel_trading.cli.flight:recover",
     "stack": "otel_trading.cli.stack:stack",
 }
 

@@ -78,7 +78,9 @@ class OtlpSender(Generic[Item]):
         """Begin with an exporter and a session of its own: a connection shared with the parent would mix answers."""
         self._answers = _Answers()
         self._exporter = _exporter(self._signal, self._destination, self._answers)
-        self._export = _encoded_export(self._exporter, grpc=self._grpc) if self._encoded else self._export_objects
+        self._export = (
+            _encoded_export(self._exporter, self._signal, grpc=self._grpc) if self._encoded else self._export_objects
+        )
 
     def close(self) -> None:
         """End a delivery that is under way and release the connection."""
@@ -170,17 +172,25 @@ def _exporter(signal: Signal, destination: Destination, session: requests.Sessio
     )
 
 
-def _encoded_export(exporter: Any, *, grpc: bool) -> Callable[[Any], bool]:  # noqa: ANN401 - no common base
+def _encoded_export(exporter: Any, signal: Signal, *, grpc: bool) -> Callable[[Any], bool]:  # noqa: ANN401
     """How an exporter sends what is encoded already, with its own compression, headers and credentials."""
     if not grpc:
         client = exporter._client  # noqa: SLF001 - what its export() calls with the bytes it encoded
         return lambda request: bool(client.export(request).success)
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-
     # gRPC's stub takes messages only.
-    exporter._translate_data = ExportMetricsServiceRequest.FromString  # noqa: SLF001
+    exporter._translate_data = _request_class(signal).FromString  # noqa: SLF001
     exporter._count_data = len  # noqa: SLF001
     return lambda request: bool(exporter._export(request).name == "SUCCESS")  # noqa: SLF001
+
+
+def _request_class(signal: Signal) -> Any:  # noqa: ANN401 - protobuf's generated classes
+    if signal == "traces":
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        return ExportTraceServiceRequest
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+    return ExportMetricsServiceRequest
 
 
 def _exporter_class(transport: str, signal: Signal) -> Any:  # noqa: ANN401 - found by name

@@ -1,4 +1,4 @@
-"""A bounded queue with one sender thread: the bot never waits, nothing is lost uncounted."""
+"""Bounded queues with a sender thread each: the bot never waits, nothing is lost uncounted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import contextlib
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
@@ -16,34 +18,29 @@ from otel_trading.export.tickets import Tickets
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from otel_trading.export.ledger import Ledger
 
 Item = TypeVar("Item")
+Batch = TypeVar("Batch", bound=Sized)
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 15.0
 
 
-class BatchQueue(Generic[Item]):
-    """Collects items and delivers them in batches from a thread of its own.
+class Shipper(ABC, Generic[Batch]):
+    """Delivers batches from a thread of its own.
 
-    A batch that could not be delivered stays first in line until the receiver is back; meanwhile the queue fills,
-    and when it is full the oldest waiting item is dropped and counted as ``queue_full``.
+    A batch that could not be delivered stays first in line until the receiver is back.
     """
 
-    def __init__(self, sender: Sender[Item], ledger: Ledger, *, capacity: int, batch_size: int, delay: float) -> None:
+    def __init__(self, sender: Sender[Any], ledger: Ledger, *, delay: float) -> None:
         self.ledger = ledger
         self._sender = sender
-        self._capacity = capacity
-        self._batch_size = min(batch_size, capacity)
         self._delay = delay
         self._start()
 
     def _start(self) -> None:
-        self._waiting: deque[Item] = deque()
-        self._retrying: list[Item] = []
+        self._in_hand: Batch | None = None
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._interrupt = threading.Event()
@@ -53,6 +50,25 @@ class BatchQueue(Generic[Item]):
         self._refused = False
         self._thread: threading.Thread | None = None
 
+    @abstractmethod
+    def _waiting(self) -> int:
+        """How many items wait, without those of the batch in hand."""
+
+    @abstractmethod
+    def _next(self, *, rest: bool) -> Batch | None:
+        """The next batch; with ``rest`` also one that is not full."""
+
+    @abstractmethod
+    def _discard(self) -> int:
+        """Let go of all that waits; how many items."""
+
+    def _request(self, batch: Batch) -> Any:  # noqa: ANN401 - what the sender takes
+        """The batch as the sender takes it."""
+        return batch
+
+    def _done(self, batch: Batch) -> None:
+        """Hear that a batch has arrived or was refused."""
+
     def restart_in_child(self) -> None:
         """Begin empty in a forked child: the parent still has what was queued and will send it."""
         closed = self._closing
@@ -60,23 +76,6 @@ class BatchQueue(Generic[Item]):
         self._closing = closed
         self.ledger.reset()
         self._sender.restart_in_child()
-
-    def put(self, item: Item) -> None:
-        """Queue an item; never blocks and never raises."""
-        self.ledger.emitted()
-        with self._lock:
-            if self._closing:
-                self.ledger.dropped("shut_down")
-                return
-            if len(self._waiting) >= self._capacity:
-                self._waiting.popleft()
-                self.ledger.dropped("queue_full")
-            self._waiting.append(item)
-            full = len(self._waiting) >= self._batch_size
-            if self._thread is None:
-                self._launch()
-        if full:
-            self._wake.set()
 
     def request_flush(self) -> int:
         """Ask for delivery of all that is queued now; the ticket is for ``wait_flushed``."""
@@ -109,9 +108,8 @@ class BatchQueue(Generic[Item]):
             if thread.is_alive():
                 self._sender.close()
         with self._lock:
-            left = len(self._waiting) + len(self._retrying)
-            self._waiting.clear()
-            self._retrying = []
+            left = self._discard() + len(self._in_hand or ())
+            self._in_hand = None
         if left:
             self.ledger.dropped("shut_down", left)
         with contextlib.suppress(Exception):
@@ -127,7 +125,7 @@ class BatchQueue(Generic[Item]):
     def _run(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         while True:
-            self._wake.wait(self._delay)
+            self._pause()
             self._wake.clear()
             closing, ticket = self._closing, self._tickets.newest
             if self._drain(everything=closing or self._tickets.outstanding):
@@ -135,13 +133,18 @@ class BatchQueue(Generic[Item]):
             if closing:
                 return
 
+    def _pause(self) -> None:
+        """Wait until there is something to do."""
+        self._wake.wait(self._delay)
+
     def _drain(self, *, everything: bool) -> bool:
         """Deliver waiting batches; False when it has to be given up because the bot shuts down."""
         backoff = _FIRST_BACKOFF
-        upto = len(self._waiting) + len(self._retrying)
+        upto = self._waiting() + len(self._in_hand or ())
+        rest = True
         while upto > 0:
-            batch = self._take()
-            if not batch:
+            batch = self._take(rest=rest)
+            if batch is None:
                 return True
             delivery = self._attempt(batch)
             if delivery.outcome is Outcome.RETRY:
@@ -155,29 +158,28 @@ class BatchQueue(Generic[Item]):
             self._settle(batch, delivery)
             upto -= len(batch)
             backoff = _FIRST_BACKOFF
-            if not everything and len(self._waiting) < self._batch_size:
-                return True
+            rest = everything
         return True
 
-    def _take(self) -> list[Item]:
+    def _take(self, *, rest: bool) -> Batch | None:
         with self._lock:
-            if not self._retrying:
-                count = min(self._batch_size, len(self._waiting))
-                self._retrying = [self._waiting.popleft() for _ in range(count)]
-            return self._retrying
+            if self._in_hand is None:
+                self._in_hand = self._next(rest=rest)
+            return self._in_hand
 
-    def _attempt(self, batch: Sequence[Item]) -> Delivery:
+    def _attempt(self, batch: Batch) -> Delivery:
         try:
-            return self._sender.send(batch)
+            return self._sender.send(self._request(batch))
         except Exception as error:
             return Delivery(Outcome.REFUSED, len(batch), f"{type(error).__name__}: {error}")
 
-    def _settle(self, batch: Sequence[Item], delivery: Delivery) -> None:
+    def _settle(self, batch: Batch, delivery: Delivery) -> None:
         rejected = len(batch) if delivery.outcome is Outcome.REFUSED else min(delivery.rejected, len(batch))
         with self._lock:
-            if self._retrying is not batch:
+            if self._in_hand is not batch:
                 return
-            self._retrying = []
+            self._in_hand = None
+        self._done(batch)
         if len(batch) > rejected:
             self.ledger.sent(len(batch) - rejected)
             self._sender.receiver.back()
@@ -195,3 +197,51 @@ class BatchQueue(Generic[Item]):
         self.ledger.failed(reason)
         if not self._closing:
             self._sender.receiver.gone(reason)
+
+
+class BatchQueue(Shipper["list[Item]"], Generic[Item]):
+    """Collects items and delivers them in batches.
+
+    While the receiver is away the queue fills; when it is full the oldest waiting item is dropped and counted as
+    ``queue_full``.
+    """
+
+    def __init__(self, sender: Sender[Item], ledger: Ledger, *, capacity: int, batch_size: int, delay: float) -> None:
+        self._capacity = capacity
+        self._batch_size = min(batch_size, capacity)
+        super().__init__(sender, ledger, delay=delay)
+
+    def _start(self) -> None:
+        self._items: deque[Item] = deque()
+        super()._start()
+
+    def put(self, item: Item) -> None:
+        """Queue an item; never blocks and never raises."""
+        self.ledger.emitted()
+        with self._lock:
+            if self._closing:
+                self.ledger.dropped("shut_down")
+                return
+            if len(self._items) >= self._capacity:
+                self._items.popleft()
+                self.ledger.dropped("queue_full")
+            self._items.append(item)
+            full = len(self._items) >= self._batch_size
+            if self._thread is None:
+                self._launch()
+        if full:
+            self._wake.set()
+
+    def _waiting(self) -> int:
+        return len(self._items)
+
+    def _next(self, *, rest: bool) -> list[Item] | None:
+        count = min(self._batch_size, len(self._items))
+        if count == 0 or (count < self._batch_size and not rest):
+            return None
+        return [self._items.popleft() for _ in range(count)]
+
+    def _discard(self) -> int:
+        left = len(self._items)
+        self._items.clear()
+        return left

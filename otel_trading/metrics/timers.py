@@ -93,6 +93,7 @@ class Timers:
 
     def _start(self) -> None:
         if self._thread is None or not self._thread.is_alive():
+            self.pump.resume()
             self._thread = threading.Thread(target=self._run, name="otel-pump", daemon=True)
             try:
                 self._thread.start()
@@ -112,7 +113,7 @@ class Timers:
                 tell(*notice)
 
     def stop(self) -> None:
-        """End the thread; it starts again with the next pump."""
+        """End the thread until something needs it again."""
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:

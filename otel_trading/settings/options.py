@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
@@ -116,7 +117,8 @@ class Settings(BaseSettings):
     )
     engine: Literal["native", "sdk"] = _option(
         "native",
-        "What stands behind the OpenTelemetry metrics API: the native core, or opentelemetry-sdk for comparison.",
+        "What stands behind the OpenTelemetry API for metrics and traces: the native core, or opentelemetry-sdk for "
+        "comparison.",
         allowed="native or sdk",
     )
     traces_enabled: bool = _option(True, "Traces on or off.", allowed=_SWITCH)
@@ -246,6 +248,47 @@ class Settings(BaseSettings):
         allowed="a ratio from 0 to 1 for traceidratio",
         env=("OTEL_TRACES_SAMPLER_ARG",),
     )
+    traces_retention: Literal["all", "budget", "interesting"] = _option(
+        "budget",
+        "Which traces are kept once they are complete: all; all as long as the budget holds, else the interesting ones "
+        "and a share of the others; or the interesting ones (engine native).",
+        allowed="all, budget or interesting",
+    )
+    traces_budget: _Positive = _option(
+        100.0, "Spans a second that are kept.", allowed="a number above 0 (spans a second)"
+    )
+    traces_slow_percentile: Annotated[float, Field(gt=0, lt=1)] = _option(
+        0.99, "A trace slower than this share of its kind is interesting.", allowed="a number between 0 and 1"
+    )
+    traces_slippage_bps: _FromZero = _option(
+        10.0, "Slippage above which a trace is interesting.", allowed="a number from 0 up (basis points)"
+    )
+    traces_max_age: _Positive = _option(
+        30.0, "Time after which a trace is decided although it is not complete.", allowed=_A_TIME
+    )
+    flight_enabled: bool = _option(
+        True,
+        "The flight recorder: spans stand in a file until they are delivered, from which the next start recovers them "
+        "when the bot is killed (engine native).",
+        allowed=_SWITCH,
+    )
+    flight_folder: _NAME | None = _option(
+        None,
+        "Folder of the recordings; /dev/shm/otel-trading-<user id> or one below ~/.local/state when not given. In a "
+        "container it has to be a mounted one to outlive it.",
+        allowed="a path",
+    )
+    flight_size: Annotated[int, Field(ge=1 << 21, le=1 << 30), AfterValidator(parse.power_of_two)] = _option(
+        1 << 22,
+        "Bytes of the newest spans that a recording holds.",
+        allowed="a power of two from 2097152 to 1073741824",
+    )
+    flight_budget: Annotated[int, Field(ge=0)] = _option(
+        64 << 20, "Bytes of recordings that are kept, the newest first.", allowed="a whole number from 0 (bytes)"
+    )
+    flight_max_age: _Positive = _option(
+        604_800.0, "Time after which a recording with nothing to recover is removed.", allowed=_A_TIME
+    )
     propagators: Annotated[Exporters, AfterValidator(parse.installed_propagators)] = _option(
         ("tracecontext", "baggage"),
         "How trace context travels to other services.",
@@ -344,6 +387,11 @@ class Settings(BaseSettings):
         if isinstance(value, str) and cls.model_fields[info.field_name].annotation == Exporters:
             return parse.names(value)
         return value
+
+    @field_validator("metrics_file", "flight_folder", mode="before")
+    @classmethod
+    def _paths_may_be_paths(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
 
     @field_validator(
         "log_level", "profile", "engine", "protocol", "compression", "temporality", "exemplar_filter", mode="before"

@@ -35,6 +35,17 @@ def seconds_from_milliseconds(value: str) -> float:
     return number(value) / 1_000
 
 
+def power_of_two(value: int) -> int:
+    """The number itself, if it is a power of two.
+
+    >>> power_of_two(4_096)
+    4096
+    """
+    if value.bit_count() != 1:
+        raise ValueError(value)
+    return value
+
+
 def names(value: str) -> tuple[str, ...]:
     """A comma separated list.
 

@@ -26,7 +26,7 @@ def build_tracer_provider(
     queues: Sequence[BatchQueue[ReadableSpan]],
     meter_provider: MeterProvider,
 ) -> TracerProvider:
-    """The provider with one processor a queue; with traces off, spans propagate and record nothing."""
+    """The SDK's provider with one processor a queue; with traces off, spans propagate and record nothing."""
     on = settings.traces_enabled and not settings.disabled
     provider = TracerProvider(
         sampler=sampler(settings.traces_sampler, settings.traces_sampler_arg) if on else sampling.ALWAYS_OFF,

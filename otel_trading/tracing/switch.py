@@ -1,11 +1,14 @@
 """A ``TracerProvider`` that stays while what stands behind it is exchanged.
 
-Libraries keep the tracers they were handed; these stand-ins ask the provider in use at every call. Starting a
-span never raises: what the SDK cannot start becomes a span that records nothing, and is counted.
+Libraries keep the tracers they were handed. Those of the native provider are handed out as they are: the provider
+outlives every reconfiguration, and while another one is in use they pass their calls on to it. For the SDK's there are
+stand-ins, which ask the provider in use at every call. Starting a span never raises: what the SDK cannot start becomes
+a span that records nothing, and is counted.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,11 +18,12 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
 from otel_trading.export.added import Added
+from otel_trading.tracing.silent import with_the_rest
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.util.types import Attributes
 
     from otel_trading.export.ledger import Ledger
@@ -28,11 +32,12 @@ if TYPE_CHECKING:
 class SwitchTracerProvider(api.TracerProvider):
     """Hands out tracers that survive ``use``; processors added by others are added to each provider in turn."""
 
-    def __init__(self, real: TracerProvider, ledger: Ledger) -> None:
+    def __init__(self, real: api.TracerProvider, ledger: Ledger) -> None:
         self._lock = threading.RLock()
-        self._real = real
+        self._real: Any = real
         self._ledger = ledger
         self._tracers: dict[tuple[Any, ...], SwitchTracer] = {}
+        self._native: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
         self.added: Added[SpanProcessor] = Added()
 
     def get_tracer(
@@ -46,23 +51,36 @@ class SwitchTracerProvider(api.TracerProvider):
         scope = (instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
         key = (*scope[:3], tuple(sorted((attributes or {}).items())))
         with self._lock:
+            if key in self._native:
+                return self._native[key][1]  # type: ignore[no-any-return]
             if key not in self._tracers:
+                if self._is_native(self._real):
+                    tracer = self._real.get_tracer(*scope)
+                    self._native[key] = (scope, tracer)
+                    return tracer  # type: ignore[no-any-return]
                 self._tracers[key] = SwitchTracer(scope, self._real, self._ledger)
             return self._tracers[key]
 
-    def use(self, real: TracerProvider, ledger: Ledger) -> None:
+    def use(self, real: api.TracerProvider, ledger: Ledger) -> None:
         """Put another provider behind every tracer handed out so far."""
         with self._lock:
             self._real, self._ledger = real, ledger
             for processor in self.added.processors:
-                real.add_span_processor(processor)
+                self._real.add_span_processor(processor)
             for tracer in self._tracers.values():
                 tracer.switch(real, ledger)
+            native = self._is_native(real)
+            for scope, tracer in self._native.values():
+                tracer._delegate(None if native else SwitchTracer(scope, real, ledger))  # noqa: SLF001
+
+    @staticmethod
+    def _is_native(provider: object) -> bool:
+        return isinstance(provider, _native_provider())
 
     @property
     def resource(self) -> Resource:
         """The resource of the provider in use."""
-        return self._real.resource
+        return self._real.resource  # type: ignore[no-any-return]
 
     def add_span_processor(self, processor: SpanProcessor) -> None:
         """Add one of opentelemetry-sdk's span processors."""
@@ -72,17 +90,23 @@ class SwitchTracerProvider(api.TracerProvider):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush the provider in use, for callers that expect the SDK's."""
-        return self._real.force_flush(timeout_millis)
+        return bool(self._real.force_flush(timeout_millis))
+
+
+def _native_provider() -> type | tuple[()]:
+    """The native provider's class, as far as it is loaded: a process on the ``sdk`` engine does not need it."""
+    module = sys.modules.get("otel_trading.tracing.native.provider")
+    return module.NativeTracerProvider if module else ()
 
 
 class SwitchTracer(api.Tracer):
     """Starts spans on the tracer in use."""
 
-    def __init__(self, scope: tuple[Any, ...], provider: TracerProvider, ledger: Ledger) -> None:
+    def __init__(self, scope: tuple[Any, ...], provider: api.TracerProvider, ledger: Ledger) -> None:
         self._scope = scope
         self.switch(provider, ledger)
 
-    def switch(self, provider: TracerProvider, ledger: Ledger) -> None:
+    def switch(self, provider: api.TracerProvider, ledger: Ledger) -> None:
         """Take the tracer of another provider."""
         self._ledger = ledger
         self._real = provider.get_tracer(*self._scope)
@@ -100,7 +124,7 @@ class SwitchTracer(api.Tracer):
     ) -> api.Span:
         """See ``opentelemetry.trace.Tracer``."""
         try:
-            return self._real.start_span(
+            span = self._real.start_span(
                 name if isinstance(name, str) else str(name),
                 context,
                 kind,
@@ -113,7 +137,8 @@ class SwitchTracer(api.Tracer):
         except Exception:
             self._ledger.emitted()
             self._ledger.dropped("invalid_span")
-            return api.INVALID_SPAN
+            span = api.INVALID_SPAN
+        return with_the_rest(span)
 
     @_agnosticcontextmanager
     def start_as_current_span(

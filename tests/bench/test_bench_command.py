@@ -140,8 +140,18 @@ def test_json_holds_every_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ]
 
 
-@pytest.mark.parametrize("only", ["counter.add(1, attributes)", "two threads", "a tick"])
-def test_a_quick_run_of_some_rows(only: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("only", "others"),
+    [
+        ("counter.add(1, attributes)", {SDK, PROMETHEUS}),
+        ("two threads", {SDK, PROMETHEUS}),
+        ("a tick", {SDK, PROMETHEUS}),
+        ("start_", {SDK, NONE}),
+        ("8 spans", {SDK, NONE}),
+        ("spans encoded", {SDK}),
+    ],
+)
+def test_a_quick_run_of_some_rows(only: str, others: set[str], tmp_path: Path) -> None:
     """The command measures the contenders that are there, in a process of its own, and writes what it shows."""
     target = tmp_path / "bench.json"
     finished = subprocess.run(
@@ -160,6 +170,6 @@ def test_a_quick_run_of_some_rows(only: str, tmp_path: Path) -> None:
     written = json.loads(target.read_text("utf-8"))
     conform(written, SCHEMA)
     for measured in written["rows"]:
-        assert {SDK, PROMETHEUS} <= measured["figures"].keys()
+        assert {OURS, *others} <= measured["figures"].keys()
         assert measured["failed"] == {}
         assert measured["name"] in finished.stdout

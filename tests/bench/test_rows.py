@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +15,23 @@ import pytest
 from otel_trading.bench import fresh
 from otel_trading.bench.calls import call
 from otel_trading.bench.contenders import NONE, OURS, PROMETHEUS, SDK, NotThereError
+from otel_trading.bench.contenders.behind_api import Sdk
+from otel_trading.bench.contenders.ours import OtelTrading
 from otel_trading.bench.contenders.prometheus import Prometheus
+from otel_trading.bench.encoding import encoding
+from otel_trading.bench.loops import delivery, lag
 from otel_trading.bench.model import QUICK, Bench, Goal, Outcome, Row, Section
 from otel_trading.bench.rows import ROWS
 from otel_trading.bench.run import run
-from otel_trading.bench.sink import sink
+from otel_trading.bench.sink import collector, sink
 from otel_trading.bench.starts import start
 from otel_trading.bench.threads import threads
+from otel_trading.stack.binaries import find_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TINY = replace(QUICK, repeats=1, cold_samples=2, thread_ns=10_000, processes=1)
+TINY = replace(QUICK, repeats=1, cold_samples=2, thread_ns=10_000, processes=1, spans=50, seconds=0.2)
 
 
 @pytest.fixture
@@ -92,6 +99,55 @@ def test_a_contender_that_is_not_installed_is_left_out(bench: Bench, monkeypatch
         outcome = row.measure(bench)
         assert list(outcome.figures) == [NONE]
         assert outcome.left_out == {PROMETHEUS: "no-such-distribution is not installed"}
+
+
+def test_what_a_statement_stands_on_is_taken_off_each_contender(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each contender's own base is the one that its figures are beyond; the goal beside the SDK is a lower bound."""
+    for kind, seconds in ((OtelTrading, 0.001), (Sdk, 0.003)):
+        monkeypatch.setattr(kind, "step", functools.partial(time.sleep, seconds), raising=False)
+    bench.effort = replace(TINY, repeats=20)
+    row = call("step", ours="step(); step()", sdk="step(); step()", base="step()", cold=False, cheaper_goal=2)
+    assert row.goals == (Goal("times_cheaper", 2, at_least=True),)
+    figures = row.measure(bench).figures
+    assert figures[OURS]["minimum_ns"] > 0.5e6
+    assert figures[SDK]["minimum_ns"] > 1.5e6
+
+
+def test_encoded_spans_have_their_size(bench: Bench) -> None:
+    """The same spans are about as long from either encoder, and what holds the GIL is part of the whole."""
+    figures = encoding("x", goals=()).measure(bench).figures
+    assert figures[OURS]["bytes"] == pytest.approx(figures[SDK]["bytes"], rel=0.1)
+    for contender in (OURS, SDK):
+        assert 0 <= figures[contender]["held_ns"] <= figures[contender]["cpu_ns"]
+
+
+def test_spans_that_are_confirmed_are_not_lost(bench: Bench) -> None:
+    """With room for them, every span of a process arrives."""
+    outcome = delivery("x", goals=()).measure(bench)
+    assert outcome.failed == {}
+    roomy = outcome.figures[f"{OURS}, queue 200,000"]
+    assert (roomy["lost"], roomy["real_collector"]) == (0, 0)
+    assert roomy["per_s"] > 0
+
+
+def test_the_lag_of_a_loop_has_all_figures(bench: Bench) -> None:
+    """Each contender is measured in its own process."""
+    outcome = lag("x", goals=()).measure(bench)
+    assert outcome.failed == {}
+    assert set(outcome.figures) == {NONE, OURS, SDK}
+    for figures in outcome.figures.values():
+        assert figures["p50_us"] <= figures["p99_us"] <= figures["p999_us"]
+
+
+@pytest.mark.skipif(find_binary("collector") is None, reason="the Collector is not built")
+def test_a_collector_takes_what_is_sent() -> None:
+    """It listens as long as its block."""
+    binary = find_binary("collector")
+    assert binary is not None
+    with collector(binary) as endpoint:
+        request = urllib.request.Request(f"{endpoint}/v1/traces", b"", {"Content-Type": "application/x-protobuf"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.status == 200
 
 
 def test_numbered_instruments_are_one_each(bench: Bench) -> None:

@@ -43,6 +43,8 @@ def configured(receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.Monke
     def configure_here(**options: Any) -> Telemetry:
         defaults: dict[str, Any] = {"service_name": "test-bot", "endpoint": receiver.url, "ops_port": 0}
         defaults["runtime_enabled"] = False
+        defaults["flight_folder"] = str(tmp_path / "flight")
+        defaults["traces_retention"] = "all"
         handles.append(configure(**{**defaults, "metric_interval": 60.0, **options}))
         return handles[-1]
 
@@ -63,7 +65,12 @@ def bot(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
         return subprocess.run(
             [*(command or (sys.executable,)), str(script)],
-            env={**clean, "OTEL_TRADING_OPS_PORT": "0", **variables},
+            env={
+                **clean,
+                "OTEL_TRADING_OPS_PORT": "0",
+                "OTEL_TRADING_FLIGHT_FOLDER": str(tmp_path / "flight"),
+                **variables,
+            },
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_trading.testing import capture
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -23,6 +28,15 @@ def test_examples_run_one_after_the_other(page: str) -> None:
         names: dict[str, object] = {}
         for source, line in examples:
             exec(compile("\n" * line + source, page, "exec"), names)  # noqa: S102 - what users are told to write
+
+
+def test_examples_of_traces_run_on_the_native_engine(bot: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """One after the other in a process of its own, since captured spans are the SDK's; nobody receives them."""
+    examples = EXAMPLE.findall((ROOT / "docs/traces.md").read_text("utf-8"))
+    assert examples
+    finished = bot("\n".join(examples), OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", OTEL_TRADING_BANNER="false")
+    assert (finished.returncode, "Traceback" in finished.stderr) == (0, False), finished.stderr
+    assert '"name": "shown"' in finished.stdout
 
 
 def test_the_documented_test_passes() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, ExponentialHistogram
 
-from otel_trading.metrics.native import values
+from otel_trading import values
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -2,14 +2,10 @@ from __future__ import annotations
 
 import gc
 import os
-import pickle
-import select
-import signal
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +14,7 @@ from opentelemetry.sdk.metrics import Counter, Histogram, UpDownCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 
 from otel_trading.metrics.native import Aggregation, NativeMeterProvider, NativeReader
+from tests.forks import WAIT, in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,29 +23,6 @@ DELTA: dict[type, AggregationTemporality] = dict.fromkeys(
     (Counter, Histogram, UpDownCounter), AggregationTemporality.DELTA
 )
 THREADS, TIMES = 4, 5_000
-WAIT = 60.0
-
-
-def in_child(work: Callable[[], Any]) -> Any:
-    """What the work returns in a forked child."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            with os.fdopen(writing, "wb") as out:
-                out.write(pickle.dumps(work()))
-        except Exception:
-            traceback.print_exc()
-        finally:
-            os._exit(0)
-    os.close(writing)
-    if not select.select([reading], [], [], WAIT)[0]:
-        os.kill(child, signal.SIGKILL)
-    with os.fdopen(reading, "rb") as result:
-        answer = result.read()
-    os.waitpid(child, 0)
-    assert answer, "the child failed"
-    return pickle.loads(answer)  # noqa: S301 - our own child's
 
 
 def points(reader: NativeReader) -> dict[str, list[tuple[Any, ...]]]:

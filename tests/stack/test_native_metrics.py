@@ -74,9 +74,14 @@ TIMER_BOUND = 0.0055
 
 def instrumented(folder: Path, source: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program, which knows nothing of telemetry, under ``opentelemetry-instrument``."""
+    return run_bot(folder, source, str(Path(sys.executable).with_name("opentelemetry-instrument")), **variables)
+
+
+def run_bot(folder: Path, source: str, *under: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with these variables alone, under a command where one is given."""
     script = folder / "app.py"
     script.write_text(source, "utf-8")
-    command = [str(Path(sys.executable).with_name("opentelemetry-instrument")), sys.executable, str(script)]
+    command = [*under, sys.executable, str(script)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
     return subprocess.run(
         command,

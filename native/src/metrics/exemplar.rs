@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
+use retention::Verdict;
 use wire::model::{Attributes, Exemplar, Number};
 
 use crate::clock::wall_ns;
+use crate::tracing::{span_of, verdict_of, SAMPLED};
 
 /// Exemplars of one series: the latest of each magnitude, so that a slow outlier is not pushed out by many fast ones.
 #[derive(Debug, Default)]
-pub struct Reservoir(Vec<(i32, Exemplar)>);
+pub struct Reservoir(Vec<(i32, Exemplar, bool)>);
 
 const CAPACITY: usize = 8;
 
@@ -19,9 +21,10 @@ const CAPACITY: usize = 8;
 const LONGEST_INTERVAL: u32 = 1_024;
 
 impl Reservoir {
-    pub fn offer(&mut self, magnitude: i32, exemplar: Exemplar) {
-        if let Some(place) = self.0.iter_mut().find(|(key, _)| *key == magnitude) {
-            place.1 = exemplar;
+    /// `own` are exemplars in spans of the native engine, which decides later whether their traces are kept.
+    pub fn offer(&mut self, magnitude: i32, exemplar: Exemplar, own: bool) {
+        if let Some(place) = self.0.iter_mut().find(|(key, ..)| *key == magnitude) {
+            (place.1, place.2) = (exemplar, own);
             return;
         }
         if self.0.len() == CAPACITY {
@@ -30,17 +33,19 @@ impl Reservoir {
                 .unwrap_or(0);
             self.0.swap_remove(oldest);
         }
-        self.0.push((magnitude, exemplar));
+        self.0.push((magnitude, exemplar, own));
     }
 
-    /// The exemplars taken after a moment, oldest first.
+    /// The exemplars taken after a moment, oldest first; those only whose traces can be found.
     pub fn since(&self, time_ns: u64) -> Vec<Exemplar> {
         let mut found: Vec<Exemplar> = self
             .0
             .iter()
-            .map(|(_, exemplar)| exemplar)
-            .filter(|exemplar| exemplar.time_ns > time_ns)
-            .cloned()
+            .filter(|(_, exemplar, own)| {
+                exemplar.time_ns > time_ns
+                    && (!own || verdict_of(exemplar.trace_id) == Verdict::Kept)
+            })
+            .map(|(_, exemplar, _)| exemplar.clone())
             .collect();
         found.sort_by_key(|exemplar| exemplar.time_ns);
         found
@@ -116,11 +121,12 @@ fn find_place(python: Python<'_>) -> PyResult<SpanPlace> {
     })
 }
 
-/// Trace and span id of the sampled span of a context, by default the current one.
+/// Trace and span id of the sampled span of a context, by default the current one, and whether it is the native
+/// engine's.
 pub fn sampled_span(
     python: Python<'_>,
     context: Option<Bound<'_, PyAny>>,
-) -> Option<([u8; 16], [u8; 8])> {
+) -> Option<([u8; 16], [u8; 8], bool)> {
     let place = PLACE
         .get_or_init(python, || find_place(python).ok())
         .as_ref()?;
@@ -129,11 +135,18 @@ pub fn sampled_span(
         None => current_context(python, place)?,
     };
     let span = context.cast::<PyDict>().ok()?.get_item(&place.key).ok()??;
+    // SAFETY: the GIL is held, and the span is alive.
+    if let Some(own) = unsafe { span_of(span.as_ptr()) } {
+        let ids = own.ids;
+        let trace = u128::from(ids.trace[0]) << 64 | u128::from(ids.trace[1]);
+        return (ids.flags & SAMPLED != 0)
+            .then(|| (trace.to_be_bytes(), ids.span.to_be_bytes(), true));
+    }
     let identity = span.call_method0("get_span_context").ok()?;
     let flags: u8 = identity.getattr("trace_flags").ok()?.extract().ok()?;
     let trace: u128 = identity.getattr("trace_id").ok()?.extract().ok()?;
     let span: u64 = identity.getattr("span_id").ok()?.extract().ok()?;
-    (flags & 1 == 1 && trace != 0).then(|| (trace.to_be_bytes(), span.to_be_bytes()))
+    (flags & 1 == 1 && trace != 0).then(|| (trace.to_be_bytes(), span.to_be_bytes(), false))
 }
 
 fn current_context<'p>(python: Python<'p>, place: &SpanPlace) -> Option<Bound<'p, PyAny>> {

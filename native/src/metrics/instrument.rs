@@ -317,8 +317,8 @@ pub fn look_for_exemplar(
     Python::attach(|python| {
         // SAFETY: null, or a live object handed in by the caller.
         let context = unsafe { Bound::from_borrowed_ptr_or_opt(python, context) };
-        let span = match (sampled_span(python, context), filter) {
-            (None, ExemplarFilter::AlwaysOn) => ([0; 16], [0; 8]),
+        let (trace_id, span_id, own) = match (sampled_span(python, context), filter) {
+            (None, ExemplarFilter::AlwaysOn) => ([0; 16], [0; 8], false),
             (None, _) => return,
             (Some(span), _) => span,
         };
@@ -344,7 +344,8 @@ pub fn look_for_exemplar(
         };
         if let Ok(mut reservoir) = cell.exemplars().borrow() {
             let reservoir: &mut Reservoir = reservoir.get_or_insert_with(Box::default);
-            reservoir.offer(place, taken_now(value, span, filtered));
+            let exemplar = taken_now(value, (trace_id, span_id), filtered);
+            reservoir.offer(place, exemplar, own);
         }
     });
 }

@@ -129,6 +129,33 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Add how long a provider's spans took, under a scope of this name: in exponential buckets, and in explicit ones
+    /// where there are `bounds`.
+    #[pyo3(signature = (scope, traces, bounds=None, exponential=true))]
+    fn add_spans(
+        &self,
+        scope: String,
+        traces: &Bound<'_, crate::tracing::Traces>,
+        bounds: Option<Vec<f64>>,
+        exponential: bool,
+    ) {
+        let bounds: Option<Arc<[f64]>> = bounds.map(Into::into);
+        let explicit = bounds.and_then(|bounds| traces.get().durations(Some(&bounds)));
+        let exponential = exponential.then(|| traces.get().durations(None)).flatten();
+        let metrics: Vec<_> = explicit.into_iter().chain(exponential).collect();
+        if metrics.is_empty() {
+            return;
+        }
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.scopes.push(ScopeMetrics {
+            scope: Arc::new(model::Scope {
+                name: scope,
+                ..model::Scope::default()
+            }),
+            metrics,
+        });
+    }
+
     /// OTLP export requests of at most about `max_bytes` each, with the number of points in each.
     #[pyo3(signature = (resource, max_bytes=4_194_304))]
     fn otlp<'p>(

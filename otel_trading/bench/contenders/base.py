@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from otel_trading.bench.timing import Call, names_in
 
@@ -28,6 +28,16 @@ PER_INSTRUMENT = 1_000
 NEVER_S = 3600.0
 
 
+class SpanEncoder(NamedTuple):
+    """The steps of encoding spans; they are taken in this order, again and again."""
+
+    make: Callable[[], object]
+    free: Callable[[], object]
+    """What is done while other threads of the interpreter run."""
+    held: Callable[[], int]
+    """What is done while they wait; the bytes there are then."""
+
+
 class NotThereError(Exception):
     """A contender cannot do this; the message says why, and the row leaves it out."""
 
@@ -39,6 +49,7 @@ class Contender:
     distribution: ClassVar[str]
 
     attributes = ATTRIBUTES
+    hundred = range(100)
     now = staticmethod(time.perf_counter)
     perf_counter_ns = staticmethod(time.perf_counter_ns)
 
@@ -82,6 +93,13 @@ class Contender:
     def encoder(self, series: int) -> Callable[[], int]:
         """A call that collects and encodes so many histogram series, all recorded into, and says how many bytes."""
         raise NotThereError("nothing to encode")
+
+    def span_encoder(self, spans: int) -> SpanEncoder:
+        """Makes so many spans and encodes them."""
+        raise NotThereError("no spans to encode")
+
+    def export_spans(self) -> None:
+        """Let go of the spans that ended, encoded where that is done in this process."""
 
     def close(self) -> None:
         """End what was started."""

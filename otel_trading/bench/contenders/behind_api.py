@@ -7,7 +7,17 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from otel_trading.bench.contenders.base import ATTRIBUTES, NEVER_S, NONE, OBSERVED, PER_INSTRUMENT, SDK, Contender, Made
+from otel_trading.bench.contenders.base import (
+    ATTRIBUTES,
+    NEVER_S,
+    NONE,
+    OBSERVED,
+    PER_INSTRUMENT,
+    SDK,
+    Contender,
+    Made,
+    SpanEncoder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +50,17 @@ class BehindApi(Contender):
         sizes = self.meter.create_histogram("bot.other.size")
         for number in range(series):
             sizes.record(1.0, {**ATTRIBUTES, "number": number})
+
+    @cached_property
+    def span(self) -> Made:
+        return self.tracer.start_span("tick")
+
+    @cached_property
+    def inside(self) -> Made:
+        """The context in which that span is the current one."""
+        from opentelemetry.trace import set_span_in_context
+
+        return set_span_in_context(self.span)
 
     @cached_property
     def counter(self) -> Made:
@@ -126,6 +147,7 @@ class Sdk(BehindApi):
             def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
                 return SpanExportResult.SUCCESS
 
+        logging.getLogger("opentelemetry.sdk").setLevel(logging.CRITICAL)  # it says when its queue is full
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(Nowhere()))
         return provider
@@ -172,8 +194,32 @@ class Sdk(BehindApi):
 
         return collect
 
+    def before(self) -> None:
+        if "_spans" in self.__dict__:
+            self.export_spans()
+
     def export(self) -> None:
         self._meters.force_flush()
+
+    def export_spans(self) -> None:
+        self._spans.force_flush()
+
+    def span_encoder(self, spans: int) -> SpanEncoder:
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        kept = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(kept))
+
+        def encode() -> int:
+            size = len(encode_spans(kept.get_finished_spans()).SerializeToString())
+            kept.clear()
+            return size
+
+        return SpanEncoder(lambda: end_spans(provider.get_tracer("bench"), spans), int, encode)
 
     def close(self) -> None:
         for provider in ("_meters", "_spans"):
@@ -187,6 +233,12 @@ def record_series(meter: Made, series: int) -> None:
         histogram = meter.create_histogram(f"bot.size.{first}")
         for number in range(min(PER_INSTRUMENT, series - first)):
             histogram.record(2.5, {"number": number})
+
+
+def end_spans(tracer: Made, spans: int) -> None:
+    """Start and end so many spans with the attributes that all rows use."""
+    for _ in range(spans):
+        tracer.start_span("tick", attributes=ATTRIBUTES).end()
 
 
 def observations(_: CallbackOptions) -> list[Observation]:

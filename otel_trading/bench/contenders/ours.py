@@ -6,8 +6,8 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from otel_trading.bench.contenders.base import ATTRIBUTES, NEVER_S, OURS, Made
-from otel_trading.bench.contenders.behind_api import BehindApi, logger_with, observations, record_series
+from otel_trading.bench.contenders.base import ATTRIBUTES, NEVER_S, OURS, Made, SpanEncoder
+from otel_trading.bench.contenders.behind_api import BehindApi, end_spans, logger_with, observations, record_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,7 @@ class OtelTrading(BehindApi):
             banner=False,
             instrument="none",
             metric_interval=NEVER_S,
-            span_delay=NEVER_S,
             log_delay=NEVER_S,
-            span_batch_size=16_384,
             log_batch_size=16_384,
         )
 
@@ -41,8 +39,14 @@ class OtelTrading(BehindApi):
         return self.telemetry.meter
 
     @cached_property
+    def _spans(self) -> Made:
+        from otel_trading.tracing.native import NativeTracerProvider
+
+        return NativeTracerProvider(retention="all")
+
+    @cached_property
     def tracer(self) -> Made:
-        return self.telemetry.tracer
+        return self._spans.get_tracer("bench")
 
     @cached_property
     def logger(self) -> logging.Logger:
@@ -102,6 +106,25 @@ class OtelTrading(BehindApi):
     def before(self) -> None:
         if "events" in self.__dict__:
             self.events.tick()
+        if "_spans" in self.__dict__:
+            self.export_spans()
+
+    def export_spans(self) -> None:
+        self._spans.core.flush()
+        self._spans.core.clear()
+
+    def span_encoder(self, spans: int) -> SpanEncoder:
+        from otel_trading.tracing.native import NativeTracerProvider
+
+        provider = NativeTracerProvider(retention="all")
+
+        def take() -> int:
+            size = 0
+            while (batch := provider.core.take(rest=True)) is not None:
+                size += len(batch.request)
+            return size
+
+        return SpanEncoder(lambda: end_spans(provider.get_tracer("bench"), spans), provider.core.flush, take)
 
     @cached_property
     def observed(self) -> Made:

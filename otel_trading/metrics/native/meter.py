@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackT
 
     from otel_trading import _native
-    from otel_trading.metrics.native.complaints import Complaints
     from otel_trading.metrics.native.streams import Entry, Streams
+    from otel_trading.settings.complaints import Complaints
 
 
 class NativeMeter(api.Meter):

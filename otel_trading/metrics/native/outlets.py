@@ -9,7 +9,7 @@ from otel_trading.metrics.native.aggregation import Aggregation
 from otel_trading.metrics.pusher import Pusher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from otel_trading import _native
     from otel_trading.export.delivery import Sender
@@ -26,10 +26,10 @@ _HISTOGRAMS = {
 }
 
 
-def _collected(reader: NativeReader, also: Also | None) -> _native.Snapshot:
+def _collected(reader: NativeReader, also: Sequence[Also]) -> _native.Snapshot:
     snapshot = reader.collect()
-    if also is not None:
-        also(snapshot)
+    for add in also:
+        add(snapshot)
     return snapshot
 
 
@@ -45,7 +45,7 @@ class NativePush(Pusher):
         interval: float,
         temporality: Literal["cumulative", "delta", "lowmemory"] = "cumulative",
         histogram: str = "base2_exponential_bucket_histogram",
-        also: Also | None = None,
+        also: Sequence[Also] = (),
     ) -> None:
         self._also = also
         self._provider = provider
@@ -92,7 +92,7 @@ class NativePage:
     Histograms have explicit buckets, and where the format allows it the native ones beside them.
     """
 
-    def __init__(self, provider: NativeMeterProvider, also: Also | None = None) -> None:
+    def __init__(self, provider: NativeMeterProvider, also: Sequence[Also] = ()) -> None:
         self._also = also
         self._provider = provider
         self._reader = provider.take_reader(

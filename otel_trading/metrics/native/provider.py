@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry import metrics as api
 
-from otel_trading import _native
+from otel_trading import _native, values
 from otel_trading.metrics import guard
-from otel_trading.metrics.native import values
-from otel_trading.metrics.native.complaints import Complaints
 from otel_trading.metrics.native.identity import Scope
 from otel_trading.metrics.native.meter import NativeMeter
 from otel_trading.metrics.native.observer import Observer
@@ -22,6 +20,7 @@ from otel_trading.metrics.native.reader import Collection, NativeReader
 from otel_trading.metrics.native.resource import Reporter
 from otel_trading.metrics.native.streams import Streams
 from otel_trading.settings import Problem, report
+from otel_trading.settings.complaints import Complaints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,7 +74,7 @@ class NativeMeterProvider(api.MeterProvider):
         self.registry.exemplars = exemplars or _exemplars(os.environ)
         self._disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         self._reporter = Reporter(resource)
-        self._complaints = Complaints()
+        self._complaints = Complaints("instruments")
         self._observer = Observer(callback_timeout)
         self._streams = Streams(
             self.registry, _views(views), cardinality_limit=cardinality_limit, histogram_size=histogram_size

@@ -6,8 +6,7 @@ import os
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from otel_trading import _native
-from otel_trading.metrics.native import values
+from otel_trading import _native, values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

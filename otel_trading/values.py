@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
+
+    Foreign = Callable[[type], None]
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -40,32 +42,51 @@ def attributes(given: object, keys: frozenset[str] | None = None) -> tuple[dict[
         return None
 
 
-def _mapping(given: Mapping[object, object]) -> dict[str, object]:
+def _mapping(
+    given: Mapping[object, object], length: int | None = None, foreign: Foreign | None = None
+) -> dict[str, object]:
     cleaned = {}
     for key, value in given.items():
-        name = _text(key) if isinstance(key, str) or _tells_itself(key) else ""
+        name = key_text(key)
         if name:
-            cleaned[name] = clean(value)
+            cleaned[name] = clean(value, length, foreign)
     return cleaned
 
 
-def clean(value: object) -> object:
-    """One value as a plain one.
+def clean(value: object, length: int | None = None, foreign: Foreign | None = None) -> object:
+    """One value as a plain one, its texts cut to ``length`` characters.
 
-    >>> clean(10**20), clean(b"x"), clean(object())
-    ('100000000000000000000', b'x', None)
+    ``foreign`` is told each type that OpenTelemetry does not have.
+
+    >>> clean(10**20), clean(b"x"), clean(object()), clean(["buy", 1], 2)
+    ('100000000000000000000', b'x', None, ('bu', 1))
     """
+    if value is None or isinstance(value, (bool, bytes, int, float)):
+        return _number(value)
+    if isinstance(value, Mapping):
+        return _mapping(value, length, foreign)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(clean(item, length, foreign) for item in value)
+    if isinstance(value, str):
+        return _text(value)[:length]
+    if foreign is not None:
+        foreign(type(value))
+    return _text(value) if _tells_itself(value) else None
+
+
+def key_text(key: object) -> str:
+    """A key as text; empty when it cannot be one.
+
+    >>> key_text("venue"), key_text(5), key_text(None)
+    ('venue', '5', '')
+    """
+    return _text(key) if key and (isinstance(key, str) or _tells_itself(key)) else ""
+
+
+def _number(value: bool | bytes | float | None) -> object:
     if value is None or isinstance(value, (bool, bytes)):
         return value
-    if isinstance(value, float):
-        return float.__float__(value)
-    if isinstance(value, int):
-        return _whole(value)
-    if isinstance(value, Mapping):
-        return _mapping(value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(clean(item) for item in value)
-    return _text(value) if _tells_itself(value) else None
+    return float.__float__(value) if isinstance(value, float) else _whole(value)
 
 
 def _whole(value: int) -> int | str:

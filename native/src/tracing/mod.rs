@@ -1,0 +1,35 @@
+//! Traces: tracers and spans behind OpenTelemetry's API, and what becomes of spans that ended.
+
+mod core;
+mod current;
+mod durations;
+mod hooks;
+mod ids;
+mod outlet;
+mod pairs;
+mod provider;
+mod recording;
+mod span;
+mod tracer;
+mod wall;
+mod written;
+
+use pyo3::prelude::*;
+
+pub use outlet::verdict_of;
+pub use provider::Traces;
+pub use span::{span_of, SAMPLED};
+
+/// Put the types into the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    span::register(module)?;
+    current::register(module)?;
+    tracer::register(module)?;
+    module.add_function(wrap_pyfunction!(hooks::connect_traces, module)?)?;
+    module.add_class::<provider::TraceBatch>()?;
+    module.add_function(wrap_pyfunction!(recording::list_flights, module)?)?;
+    module.add_function(wrap_pyfunction!(recording::sweep_flights, module)?)?;
+    module.add_class::<recording::Recording>()?;
+    module.add_class::<recording::Claim>()?;
+    module.add_class::<Traces>()
+}

@@ -1,0 +1,1 @@
+"""The flight recorder: what a killed process recorded, found, shown and delivered."""
