@@ -191,7 +191,10 @@ class Settings(BaseSettings):
         16_384, "Spans that may wait for the Collector.", allowed=_COUNT, env=("OTEL_BSP_MAX_QUEUE_SIZE",)
     )
     span_batch_size: _Count = _option(
-        512, "Spans in one export.", allowed=_COUNT, env=("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",)
+        512,
+        "Spans in one export; 4096 with engine native unless this is given.",
+        allowed=_COUNT,
+        env=("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",),
     )
     span_delay: _Positive = _option(
         1.0, "Longest wait of a span before its export.", allowed=_SECONDS, env=(("OTEL_BSP_SCHEDULE_DELAY", _MS),)
