@@ -51,7 +51,8 @@ static VERDICTS: LazyLock<Renewable<Option<Arc<Verdicts>>>> =
 /// What was decided about a trace, by its id; of spans of this engine.
 pub fn verdict_of(trace_id: [u8; 16]) -> Verdict {
     let verdicts = VERDICTS.lock().clone();
-    verdicts.map_or(Verdict::Unknown, |verdicts| {
+    // Where nobody decides nothing is left out.
+    verdicts.map_or(Verdict::Kept, |verdicts| {
         verdicts.verdict(u128::from_be_bytes(trace_id))
     })
 }
@@ -164,7 +165,9 @@ impl Outlet {
 
     /// What the sender takes from here on.
     pub fn set_demand(&self, demand: Demand) {
-        self.work.lock().demand = demand;
+        let mut work = self.work.lock();
+        work.demand = demand;
+        *VERDICTS.lock() = demand.wanted.then(|| work.retention.verdicts());
     }
 
     /// Read the ring and decide what can be decided.
@@ -299,7 +302,7 @@ impl Outlet {
     ) {
         let mut work = Work::new(recorder, policy, Encoder::new(resource, schema_url));
         work.demand = demand;
-        VERDICTS.renew(Some(work.retention.verdicts()));
+        VERDICTS.renew(demand.wanted.then(|| work.retention.verdicts()));
         self.work.renew(work);
         self.waiting.renew(Waiting::default());
     }
