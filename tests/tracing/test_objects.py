@@ -125,6 +125,7 @@ def test_a_child_sees_its_parent(bench: MakeBench) -> None:
 def test_the_provider_of_the_api(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the global one it serves whoever asks the API, also those who asked before."""
     made = bench()
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     early = trace.get_tracer("early")
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", made.provider)
     with early.start_as_current_span("a"), trace.get_tracer("late", "2.0").start_as_current_span("b"):
