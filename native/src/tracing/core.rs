@@ -88,12 +88,6 @@ pub struct Kept(pub *mut py::PyObject);
 
 impl Kept {
     pub const NONE: Self = Self(ptr::null_mut());
-
-    /// Take another one; the GIL is held.
-    pub unsafe fn replace(&mut self, other: *mut py::PyObject) {
-        let old = std::mem::replace(&mut self.0, other);
-        unsafe { py::Py_XDECREF(old) };
-    }
 }
 
 /// What only the holder of the GIL touches.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -19,7 +19,6 @@ Kind = Literal[
     "observable_gauge",
 ]
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
 HISTOGRAMS: frozenset[Kind] = frozenset({"histogram", "signed_histogram"})
 OBSERVABLES: frozenset[Kind] = frozenset({"observable_counter", "observable_up_down_counter", "observable_gauge"})
 

@@ -289,7 +289,7 @@ unsafe fn start_from(
         };
         ids.flags = (ids.flags & RANDOM) | if sampled { SAMPLED } else { 0 };
         if !sampled {
-            return dropped(hooks, &ids, parent.state);
+            return dropped(hooks, &ids, false, parent.state);
         }
         let state = py::Py_XNewRef(parent.state);
         finish(
@@ -392,9 +392,14 @@ unsafe fn add_links(hooks: &Hooks, span: *mut py::PyObject, links: *mut py::PyOb
 
 /// A span that is not recorded: it only hands its context on.
 #[cold]
-unsafe fn dropped(hooks: &Hooks, ids: &Ids, state: *mut py::PyObject) -> *mut py::PyObject {
+unsafe fn dropped(
+    hooks: &Hooks,
+    ids: &Ids,
+    remote: bool,
+    state: *mut py::PyObject,
+) -> *mut py::PyObject {
     unsafe {
-        let context = span_context(ids, false, state);
+        let context = span_context(ids, remote, state);
         py::Py_XDECREF(state);
         if context.is_null() {
             py::PyErr_Clear();
@@ -414,15 +419,7 @@ unsafe fn disabled(hooks: &Hooks, parent: &Parent) -> *mut py::PyObject {
             py::Py_XDECREF(parent.state);
             return py::Py_NewRef(hooks.invalid_span);
         }
-        let context = span_context(&parent.ids, parent.remote, parent.state);
-        py::Py_XDECREF(parent.state);
-        if context.is_null() {
-            py::PyErr_Clear();
-            return py::Py_NewRef(hooks.invalid_span);
-        }
-        let span = hooks.non_recording(context);
-        py::Py_DECREF(context);
-        span
+        dropped(hooks, &parent.ids, parent.remote, parent.state)
     }
 }
 
@@ -512,7 +509,7 @@ unsafe fn asked(
         }
         let span = if decision == 0 {
             py::Py_XDECREF(parent.state);
-            dropped(hooks, &ids, state)
+            dropped(hooks, &ids, false, state)
         } else {
             finish(object, core, hooks, call, parent, ids, state, attributes)
         };
