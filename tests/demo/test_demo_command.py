@@ -132,7 +132,7 @@ def test_an_interrupt_ends_it_with_the_summary(cache: Path, tmp_path: Path, how:
 def test_a_fault_is_switched_on_from_another_terminal(cache: Path, tmp_path: Path) -> None:
     """The running demo is found, what is active is said, and the summary names the fault."""
     target = tmp_path / "summary.json"
-    with started(cache, "--summary-json", str(target), "--seconds", "8", *NOWHERE) as process:
+    with started(cache, "--summary-json", str(target), *NOWHERE) as process:
         _wait_for(lambda: list(cache.glob("demo/*.json")))
         code, output, _ = run(cache, "fault", "silent:perp:2s")
         assert (code, output) == (0, f"demo {process.pid}: silent:perp:2s\n")
@@ -143,6 +143,7 @@ def test_a_fault_is_switched_on_from_another_terminal(cache: Path, tmp_path: Pat
         assert code == 1
         assert "cannot read the fault 'silent:kraken'; allowed are disconnect:VENUE" in errors
         assert run(cache, "fault", "slow_ack:spot:5ms:6s")[0] == 0
+        process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert "slow_ack:spot:5ms:6s" in json.loads(target.read_text())["faults"]
