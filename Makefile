@@ -9,7 +9,7 @@ ARGS ?=
 WORKSPACE := --quiet --locked --workspace --manifest-path native/Cargo.toml
 NATIVE = $(wildcard native/Cargo.* native/*/Cargo.toml) $(shell find native/src native/*/src -name '*.rs')
 
-.PHONY: help setup checkout demo test bench stack check miri loom fuzz format generate lock clean
+.PHONY: help setup checkout demo test soak bench stack check miri loom fuzz format generate lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: setup  ## Build the backends once, then run every check and test
 	@$(MAKE) --no-print-directory check
 	@cargo test $(WORKSPACE)
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: setup  ## Optional: what only shows after very many spans, many minutes
+	@$(BIN)/python -m pytest -m soak -s $(ARGS)
 
 check: setup  ## Lint, types, layers, generated files
 	@$(BIN)/ruff check .

@@ -56,7 +56,7 @@ _COLLECTOR = """
 receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{port}"}}}}}}}}
 exporters: {{nop: {{}}}}
 service:
-  telemetry: {{metrics: {{level: none}}, logs: {{level: error}}}}
+  telemetry: {{metrics: {metrics}, logs: {{level: error}}}}
   pipelines:
     traces: {{receivers: [otlp], exporters: [nop]}}
     metrics: {{receivers: [otlp], exporters: [nop]}}
@@ -64,14 +64,22 @@ service:
 """
 
 
+_COUNTS = (
+    "{{level: normal, readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {port}, "
+    "without_type_suffix: false}}}}}}}}]}}"
+)
+
+
 @contextmanager
-def collector(binary: Path) -> Iterator[str]:
-    """The URL of an OpenTelemetry Collector that takes all in and throws it away, as long as the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def collector(binary: Path, *, counts_port: int | None = None) -> Iterator[str]:
+    """The URL of an OpenTelemetry Collector that takes all in and throws it away, as long as the block.
+
+    Where a port is given, it says there what it took.
+    """
+    port = free_port()
+    metrics = "{level: none}" if counts_port is None else _COUNTS.format(port=counts_port)
     with subprocess.Popen(  # noqa: S603 - the stack's own
-        [binary, "--config", f"yaml:{_COLLECTOR.format(port=port)}"],
+        [binary, "--config", f"yaml:{_COLLECTOR.format(port=port, metrics=metrics)}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -80,6 +88,13 @@ def collector(binary: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.kill()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:

@@ -135,6 +135,7 @@ class Report:
         ids = {**_ids(order), "trading.order.reject_reason": reason, "error.type": type(error).__name__}
         span = trace.get_current_span()
         span.add_event("order.rejected", ids, self._now_ns())
+        span.set_attribute("trading.order.reject_reason", reason)
         span.set_status(trace.StatusCode.ERROR, reason)
         logger.warning("order rejected, %s: %s: %s", reason, _text(order), error, extra=ids)
         self._say(f"rejected ({reason}) {_text(order)}", trace_id())

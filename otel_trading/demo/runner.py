@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import ccxt
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 
 from otel_trading._native import Clock
@@ -142,9 +143,7 @@ class Run:
             if plan.cache is not None:
                 stack.enter_context(announced(plan.cache, venues.spot_url))
             try:
-                await self.bot.connect(lambda name, on_frame: make_exchange(name, venues.urls[name], on_frame=on_frame))
-                with suppress_http_instrumentation():
-                    await venues.start()
+                await self._connect(venues)
                 self._started = time.perf_counter()
                 await self._until_over(venues)
             except VenueProcessError:
@@ -180,6 +179,14 @@ class Run:
             metrics_url=f"{url}/metrics" if url else None,
         )
 
+    async def _connect(self, venues: VenueProcess) -> None:
+        try:
+            await self.bot.connect(lambda name, on_frame: make_exchange(name, venues.urls[name], on_frame=on_frame))
+            with suppress_http_instrumentation():
+                await venues.start()
+        except (ccxt.NetworkError, aiohttp.ClientError) as error:
+            raise _silent(error) from error
+
     async def _until_over(self, venues: VenueProcess) -> None:
         works = [self._switch_on_later(*each) for each in self.plan.faults]
         works.append(self._look_at_telemetry())
@@ -208,7 +215,7 @@ class Run:
             with suppress_http_instrumentation():
                 self.stats = await venues.stats()
         except aiohttp.ClientError as error:
-            raise VenueProcessError(f"the venues do not answer any more: {error}") from error
+            raise _silent(error) from error
         for fault in self.active_faults:
             self._note(fault)
 
@@ -245,6 +252,10 @@ class Run:
     def _note(self, fault: str) -> None:
         if fault not in self.faults:
             self.faults.append(fault)
+
+
+def _silent(error: Exception) -> VenueProcessError:
+    return VenueProcessError(f"the venues do not answer any more: {error}")
 
 
 def length_of(recording: Path) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from otel_trading.metrics.event_ids import EventID, event_name
 from otel_trading.metrics.event_options import EventOptions
 from otel_trading.metrics.event_recorder import reader, recorder
+from otel_trading.metrics.over_budget import over_budget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -144,10 +145,7 @@ class MetricsCollector:
 def tell(violations: Iterable[tuple[int, int, int, int]]) -> None:
     """Log budgets that were exceeded: (event, budget, times, worst), in nanoseconds."""
     for event, budget, times, worst in violations:
-        _logger.warning(
-            "%s took up to %.3g ms, its budget is %.3g ms: %d times since the last such message",
-            *(event_name(event), worst / 1e6, budget / 1e6, times),
-        )
+        _logger.warning("%s", over_budget(event_name(event), worst / 1e9, budget / 1e9, times))
 
 
 def _key(event: int) -> str:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from otel_trading import _native
+from otel_trading.metrics.over_budget import over_budget
 from otel_trading.metrics.timer import Timer
 from otel_trading.settings import report
 
@@ -142,8 +143,4 @@ def tell(name: str, text: str | None, violations: int, worst: float, budget: flo
     if text is not None:
         _LOGGER.warning("%s: %s", name, text)
         return
-    _LOGGER.warning(
-        "%s took up to %.3g ms, its budget is %.3g ms: %d times since the last such message",
-        *(name, worst * 1e3, budget * 1e3, violations),
-        extra={_STAGE: name},
-    )
+    _LOGGER.warning("%s", over_budget(name, worst, budget, violations), extra={_STAGE: name})

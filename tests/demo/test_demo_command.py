@@ -243,11 +243,12 @@ def test_in_a_terminal_there_is_a_live_table_with_keys(cache: Path) -> None:
     assert not venues_of(process.pid)
 
 
-def test_venues_that_die_end_the_run(cache: Path) -> None:
+@pytest.mark.parametrize("after", [0.0, 2.0], ids=["connecting", "trading"])
+def test_venues_that_die_end_the_run(cache: Path, after: float) -> None:
     """With one clear message and a status that is not 0."""
     with started(cache, *NOWHERE) as process:
         _wait_for(lambda: list(cache.glob("demo/*.json")))
-        time.sleep(1.0)
+        time.sleep(after)
         for folder in Path("/proc").iterdir():
             with suppress(OSError):
                 words = (folder / "cmdline").read_bytes().decode().split("\0")

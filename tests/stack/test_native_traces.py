@@ -37,6 +37,14 @@ async def leg(session, url, symbol):
         async with session.get(f"{url}/{symbol}") as answer:
             answer.raise_for_status()
 
+def book(symbol):
+    with tracer.start_as_current_span("book " + symbol):
+        pass
+
+async def patience():
+    with tracer.start_as_current_span("patience"):
+        await asyncio.Event().wait()
+
 async def main():
     app = web.Application()
     app.router.add_get("/order/{symbol}", order)
@@ -51,18 +59,48 @@ async def main():
                 ids.append(format(tick.get_span_context().trace_id, "032x"))
                 legs = ["BTC", "NONE" if number % 5 == 0 else "ETH"]
                 await asyncio.gather(*(leg(session, url, symbol) for symbol in legs), return_exceptions=True)
+                await asyncio.to_thread(book, "BTC")
+                try:
+                    await asyncio.wait_for(patience(), 0.01)
+                except asyncio.TimeoutError:
+                    pass
     await runner.cleanup()
 
 asyncio.run(main())
+assert (type(tracer).__module__, type(tracer).__name__) == ("otel_trading._native", "Tracer")
 print(json.dumps(ids))
 """
 
 
-def test_spans_of_bot_and_instrumentation_are_one_tree(stack: Stack, tmp_path: Path) -> None:
-    """Client calls in tasks hang below the bot's legs, those below the tick; failures have their status and event."""
+TRACED = {
+    "OTEL_PYTHON_ASYNCIO_COROUTINE_NAMES_TO_TRACE": "leg,patience",
+    "OTEL_PYTHON_ASYNCIO_TO_THREAD_FUNCTION_NAMES_TO_TRACE": "book",
+}
+"""What asyncio's instrumentation makes spans of; it does not make them current."""
+
+TICK = [
+    "tick",
+    "tick/leg BTC",
+    "tick/leg BTC/GET",
+    "tick/asyncio coro-leg",
+    "tick/asyncio coro-leg",
+    "tick/book BTC",
+    "tick/asyncio to_thread-book",
+    "tick/patience",
+    "tick/asyncio coro-patience",
+]
+
+
+def test_spans_of_bot_and_instrumentations_are_one_tree(stack: Stack, tmp_path: Path) -> None:
+    """Client calls in tasks hang below the bot's legs, those below the tick; failures have their status and event.
+
+    The tasks and threads are asyncio's own, instrumented by contrib, as is the client.
+    """
     pytest.importorskip("opentelemetry.instrumentation.aiohttp_server")
+    pytest.importorskip("opentelemetry.instrumentation.asyncio")
     service = f"legs-{uuid.uuid4().hex[:8]}"
-    run = instrumented(tmp_path, BOT, OTEL_SERVICE_NAME=service, OTEL_EXPORTER_OTLP_ENDPOINT=stack.urls["otlp_http"])
+    where = {"OTEL_SERVICE_NAME": service, "OTEL_EXPORTER_OTLP_ENDPOINT": stack.urls["otlp_http"]}
+    run = instrumented(tmp_path, BOT, **where, **TRACED)
     assert run.returncode == 0, run.stderr
     jaeger = Jaeger(stack.urls["jaeger_ui"])
     for number, trace_id in enumerate(json.loads(run.stdout)):
@@ -70,10 +108,12 @@ def test_spans_of_bot_and_instrumentation_are_one_tree(stack: Stack, tmp_path: P
         failing = number % 5 == 0
         second = "NONE" if failing else "ETH"
         assert sorted(path(span, spans) for span in spans) == sorted(
-            ["tick", "tick/leg BTC", "tick/leg BTC/GET", f"tick/leg {second}", f"tick/leg {second}/GET"]
+            [*TICK, f"tick/leg {second}", f"tick/leg {second}/GET"]
         )
         broken = [span for span in spans if tags(span).get("otel.status_code") == "ERROR"]
-        assert sorted(span["operationName"] for span in broken) == (["GET", "leg NONE"] if failing else [])
+        assert sorted(span["operationName"] for span in broken) == (
+            ["GET", "asyncio coro-leg", "leg NONE"] if failing else []
+        )
         if failing:
             (leg,) = [span for span in spans if span["operationName"] == "leg NONE"]
             fields = {field["key"]: field["value"] for log in leg["logs"] for field in log["fields"]}
