@@ -24,6 +24,7 @@ class Companions:
         self.events: EventExport | None = None
         self._meter: Meter | None = None
         self._traces: _native.Traces | None = None
+        self._measurements: _native.Measurements | None = None
         self.runtime: Runtime | None = None
 
     def start(self, meter: Meter, settings: Settings) -> None:
@@ -42,6 +43,15 @@ class Companions:
         if traces is not self._traces:
             self._traces = traces
             self._timers.pump.add_traces(traces)
+        self._timers.start()
+
+    def watch_measurements(self, measurements: _native.Measurements | None) -> None:
+        """Have the pump record what series hold."""
+        if measurements is None:
+            return
+        if measurements is not self._measurements:
+            self._measurements = measurements
+            self._timers.pump.add_measurements(measurements)
         self._timers.start()
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ from otel_trading.metrics.boundaries import SECONDS
 from otel_trading.settings import Problem, Resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from opentelemetry.metrics import MeterProvider
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from otel_trading import _native
+    from otel_trading.logs.recorder import LogRecorder
     from otel_trading.metrics.native import NativeMeterProvider
     from otel_trading.metrics.native.outlets import NativePage
+    from otel_trading.metrics.native.recorder import MeasurementRecorder
     from otel_trading.metrics.pull import PullReader
     from otel_trading.metrics.push import PushReader
     from otel_trading.tracing.native import NativeTracerProvider
@@ -110,6 +112,17 @@ class Pipeline:
         if self.native is not None and self.pull is not None:
             self.pull.close()  # type: ignore[union-attr]  # a native page
 
+    def recorders(self) -> Iterator[Any]:
+        """What records spans, log records and measurements."""
+        core = getattr(self.tracer_provider, "core", None)
+        if core is not None:
+            yield core
+            from otel_trading.logs.recorder import RECORDER
+
+            yield RECORDER
+        if self.native is not None and self.native.recorder is not None:
+            yield self.native.recorder.core
+
     def restart_in_child(self) -> None:
         """Begin anew in a forked child."""
         for outlet in self.outlets:
@@ -154,7 +167,9 @@ def build_pipeline(
         tracer_provider = tracers
         builder.native_traces(tracers, resource)
     builder.dump(meter_provider, pull)
-    logger_provider = build_logger_provider(resource, builder.queues("logs"))
+    queues = builder.queues("logs")
+    logger_provider = build_logger_provider(resource, queues, builder.recorded_logs(queues, resource))
+    builder.recover(str(resource.attributes["service.name"]))
     return Pipeline(
         resource,
         tracer_provider,
@@ -186,6 +201,7 @@ class _Outlets:
         self.readers: list[PushReader] = []
         self.shipper: TraceShipper | None = None
         self.processors: list[QueueSpanProcessor] = []
+        self.folder: Path | None = None
         self._receivers: dict[str, Receiver] = {}
 
     def queues(self, signal: Signal) -> list[BatchQueue[Any]]:
@@ -215,14 +231,16 @@ class _Outlets:
 
     def native_traces(self, provider: NativeTracerProvider, resource: Resource) -> None:
         """What takes the native provider's spans: encoded what it keeps, for plugins every span as the SDK shows it."""
-        from otel_trading.tracing.native.settings import adjust, record
+        from otel_trading.flight.opening import record
+        from otel_trading.tracing.native.settings import adjust
         from otel_trading.tracing.native.shipping import TraceShipper
 
         settings = self._resolved.settings
         adjust(provider, settings, resource)
         senders = self._senders("traces", encoded=True)
         shipped = any(isinstance(sender, OtlpSender) for _, sender in senders)
-        folder = record(provider, settings, resource, self.problems, wanted=shipped)
+        folder = record(provider, settings, resource, self.problems, wanted=shipped and provider.enabled)
+        self.folder = folder or self.folder
         for ledger, sender in senders:
             if isinstance(sender, OtlpSender):
                 self.shipper = TraceShipper(provider, sender, ledger, **self._large_batches())
@@ -233,19 +251,47 @@ class _Outlets:
                 processor = QueueSpanProcessor(self._queue("traces", ledger, sender))
                 provider.add_span_processor(processor)
                 self.processors.append(processor)
-        if folder is not None:
-            self._recover(folder, str(resource.attributes["service.name"]))
         if self.shipper is None:
             provider.core.set_demand(False, 1, 1)
 
-    def _recover(self, folder: Path, service: str) -> None:
+    def recorded_logs(
+        self, queues: Sequence[BatchQueue[Any]], resource: Resource
+    ) -> tuple[LogRecorder, BatchQueue[Any]] | None:
+        """The recorder of log records, and the queue whose records it keeps: the one that delivers OTLP."""
+        if not self._recording:
+            return None
+        from otel_trading.flight.opening import record
+        from otel_trading.logs.recorder import RECORDER, Closing
+
+        shipped = [queue for queue in queues if isinstance(queue.sender, OtlpSender)][:1]
+        settings = self._resolved.settings
+        folder = record(RECORDER, settings, resource, self.problems, wanted=bool(shipped), share=2)
+        if folder is None:
+            return None
+        RECORDER.describe(resource)
+        self.outlets.append(Closing(RECORDER))
+        self.folder = folder
+        return RECORDER, shipped[0]
+
+    @property
+    def _recording(self) -> bool:
+        """Engine sdk has no recorder."""
+        return self._tracers is not None
+
+    def recover(self, service: str) -> None:
         """Deliver what processes of the same name recorded that were killed, beside everything else."""
+        if self.folder is None:
+            return
         from otel_trading.flight.recovery import Recovery
 
         settings = self._resolved.settings
-        sender = self._otlp("traces", encoded=True)
+        exporters = {signal: getattr(settings, f"{signal}_exporter") for signal in SIGNALS}
+        wanted: list[Signal] = [
+            each for each in SIGNALS if "otlp" in exporters[each] and getattr(settings, f"{each}_enabled")
+        ]
+        senders: dict[Signal, OtlpSender[Any]] = {signal: self._otlp(signal, encoded=True) for signal in wanted}
         budget, max_age = settings.flight_budget, settings.flight_max_age
-        self.outlets.append(Recovery(folder, service, sender, budget=budget, max_age=max_age))
+        self.outlets.append(Recovery(self.folder, service, senders, budget=budget, max_age=max_age))
 
     def metrics(self) -> list[PushReader]:
         """One push reader an exporter of metrics."""
@@ -275,7 +321,10 @@ class _Outlets:
         on = settings.metrics_enabled and not settings.disabled
         provider.set_resource(resource)
         provider.enabled = on
-        for ledger, sender in self._senders("metrics", encoded=True):
+        senders = self._senders("metrics", encoded=True)
+        pushed = any(isinstance(sender, OtlpSender) for _, sender in senders)
+        recorder = self._recorded_metrics(provider, resource, wanted=on and pushed)
+        for ledger, sender in senders:
             if isinstance(sender, OtlpSender):
                 push = NativePush(
                     provider,
@@ -285,6 +334,7 @@ class _Outlets:
                     temporality=settings.temporality,
                     histogram=settings.histogram_aggregation,
                     also=self._also(explicit=settings.histogram_aggregation.startswith("explicit")),
+                    recorder=recorder,
                 )
                 self.outlets.append(push)
             else:
@@ -295,6 +345,25 @@ class _Outlets:
         return (
             NativePage(provider, self._also(explicit=True, exponential=True)) if on and settings.ops_enabled else None
         )
+
+    def _recorded_metrics(
+        self, provider: NativeMeterProvider, resource: Resource, *, wanted: bool
+    ) -> MeasurementRecorder | None:
+        """The recorder of measurements, where totals are pushed: of deltas nobody knows which ones arrived."""
+        from otel_trading.flight.opening import record
+        from otel_trading.metrics.native.recorder import MeasurementRecorder
+
+        settings = self._resolved.settings
+        wanted = wanted and settings.temporality == "cumulative" and settings.flight_enabled
+        if provider.recorder is None:
+            if not wanted:
+                return None
+            provider.recorder = MeasurementRecorder(provider)
+        recorder = provider.recorder
+        recorder.explicit = settings.histogram_aggregation.startswith("explicit")
+        folder = record(recorder, settings, resource, self.problems, wanted=wanted)
+        self.folder = folder or self.folder
+        return None if folder is None else recorder
 
     def _also(self, *, explicit: bool, exponential: bool = False) -> list[Callable[[_native.Snapshot], None]]:
         """What is added to a collection: durations of spans, and aliases."""

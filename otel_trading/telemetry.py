@@ -118,6 +118,8 @@ class Telemetry:
         self.companions.start(self.meter, resolved.settings)
         if resolved.settings.traces_enabled and not resolved.settings.disabled:
             self.companions.watch_traces(getattr(pipeline.tracer_provider, "core", None))
+        recorder = None if pipeline.native is None else pipeline.native.recorder
+        self.companions.watch_measurements(None if recorder is None else recorder.core)
 
     def observe_itself(self) -> None:
         """Report what telemetry itself does, as metrics; once an engine, the registration survives reconfiguration."""
@@ -242,19 +244,19 @@ class Telemetry:
         return all(delivered)
 
     def flight_snapshot(self) -> Path | None:
-        """Copy what the flight recorder holds now into its folder, for ``otel-trading flight show``; the copy's path.
+        """Copy what the flight recorder holds now into its folder, for ``otel-trading flight show``; a copy's path.
 
-        ``None`` when the traces are not those of the native engine, or the copy cannot be written, which is reported.
+        Spans, log records and measurements are in files of their own, which are shown together. ``None`` when nothing
+        is recorded, as without the native engine, or the copy cannot be written, which is reported.
         """
         from otel_trading.flight.folder import prepared
         from otel_trading.settings import report
 
-        core = getattr(self._pipeline.tracer_provider, "core", None)
-        if core is None:
-            return None
+        service = str(self._pipeline.resource.attributes["service.name"])
         try:
-            service = str(self._pipeline.resource.attributes["service.name"])
-            return Path(core.snapshot(prepared(self.settings.flight_folder), service))
+            folder = prepared(self.settings.flight_folder)
+            copies = [core.snapshot(folder, service) for core in self._pipeline.recorders()]
+            return next((Path(copy) for copy in copies if copy is not None), None)
         except OSError as error:
             report(f"there is no snapshot of the flight recorder: {error}")
             return None

@@ -5,9 +5,14 @@
 mod clock;
 mod events;
 mod ffi;
+mod flights;
 mod gil;
+mod logs;
+mod measurements;
 mod metrics;
+mod names;
 mod pump;
+mod recordings;
 mod tracing;
 
 use pyo3::exceptions::PyImportError;
@@ -22,7 +27,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clock::wall_ns, module)?)?;
     module.add_function(wrap_pyfunction!(clock::hold_ticks, module)?)?;
     events::register(module)?;
+    logs::register(module)?;
+    measurements::register(module)?;
     metrics::register(module)?;
+    recordings::register(module)?;
     tracing::register(module)?;
     pump::register(module)
 }

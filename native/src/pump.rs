@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::clock::monotonic_ns;
 use crate::events::EventReader;
 use crate::gil::GilCell;
+use crate::measurements::Measurements;
 use crate::metrics::watch::Watch;
 use crate::tracing::Traces;
 
@@ -26,6 +27,7 @@ pub struct Pump {
     watches: Arc<Renewable<Vec<Arc<Watch>>>>,
     events: GilCell<Vec<Py<EventReader>>>,
     traces: GilCell<Vec<Py<Traces>>>,
+    measurements: GilCell<Vec<Py<Measurements>>>,
 }
 
 /// Ticks the watched histograms.
@@ -59,6 +61,7 @@ impl Pump {
             watches: Arc::new(Renewable::new(Vec::new())),
             events: GilCell::default(),
             traces: GilCell::default(),
+            measurements: GilCell::default(),
         };
         pump.inner
             .add_task(Box::new(Watching(Arc::clone(&pump.watches))));
@@ -82,6 +85,16 @@ impl Pump {
             .borrow()
             .map_err(|_| busy())?
             .push(traces.unbind());
+        Ok(())
+    }
+
+    /// Record measurements, too.
+    fn add_measurements(&self, measurements: Bound<'_, Measurements>) -> PyResult<()> {
+        self.inner.add_task(Box::new(measurements.get().task()));
+        self.measurements
+            .borrow()
+            .map_err(|_| busy())?
+            .push(measurements.unbind());
         Ok(())
     }
 
@@ -148,6 +161,11 @@ impl Pump {
         for traces in self.traces.borrow().map_err(|_| busy())?.iter() {
             self.inner
                 .add_task(Box::new(traces.bind(python).get().task()));
+        }
+        for measurements in self.measurements.borrow().map_err(|_| busy())?.iter() {
+            let measurements = measurements.bind(python).get();
+            measurements.reset_in_child();
+            self.inner.add_task(Box::new(measurements.task()));
         }
         Ok(())
     }

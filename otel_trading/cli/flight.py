@@ -6,8 +6,10 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,15 +22,19 @@ from rich.text import Text
 from otel_trading import _native
 from otel_trading.export import readable
 from otel_trading.export.delivery import Outcome, Receiver
-from otel_trading.export.destination import destination
+from otel_trading.export.destination import SIGNALS, Destination, Signal, destination
 from otel_trading.export.otlp import OtlpSender
 from otel_trading.flight.folder import Listed, default_folder, prepared, recordings
+from otel_trading.flight.process import process
+from otel_trading.flight.recovery import ITEMS
 from otel_trading.flight.recovery import recover as recovered
 from otel_trading.flight.timeline import timeline
 from otel_trading.settings import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from otel_trading.flight.recovery import Deliver
 
 _EVERYBODY = "all"
 _PAUSE = 0.5
@@ -74,11 +80,12 @@ def show(recording: str, *, seconds: float, everything: bool, folder: Path | Non
     """
     path = _file(recording, _place(folder))
     try:
-        read = _native.Recording(path)
+        read = process(path)
     except ValueError as error:
         raise click.ClickException(f"{path}: {error}") from error
     console = Console(soft_wrap=True, highlight=False)
-    console.print(Text(str(path), "dim"))
+    for file in read.files:
+        console.print(Text(str(file), "dim"))
     for line in timeline(read, seconds=seconds, everything=everything):
         console.print(Text.assemble(*line))
 
@@ -106,21 +113,31 @@ def recover(folder: Path | None, *, endpoint: str | None, service: str, timeout:
     The exit status is 1 when something could not be delivered; it stays in its file then.
     """
     resolved = resolve({} if endpoint is None else {"endpoint": endpoint})
-    chosen = destination(resolved, "traces")
-    parts = urlsplit(chosen.url)
-    receiver = Receiver(f"{parts.scheme}://{parts.netloc}")
-    sender: OtlpSender[bytes] = OtlpSender("traces", chosen, receiver, encoded=True)
+    chosen = {signal: destination(resolved, signal) for signal in SIGNALS}
+    senders: dict[Signal, OtlpSender[bytes]] = {signal: _sender(signal, chosen[signal]) for signal in SIGNALS}
     place = _place(folder)
-    spans = files = failed = 0
-    with _quiet_exporters(), Console(stderr=True).status(f"Delivering recordings of {place} to {chosen.url} ..."):
-        for found in recovered(place, None if service == _EVERYBODY else service, _delivery(sender, timeout)):
+    urls = ", ".join(dict.fromkeys(each.url for each in chosen.values()))
+    items: Counter[Signal] = Counter()
+    files = failed = 0
+    with _quiet_exporters(), Console(stderr=True).status(f"Delivering recordings of {place} to {urls} ..."):
+        deadline = time.monotonic() + timeout
+        deliver: Deliver = {signal: partial(_delivered, sender, deadline) for signal, sender in senders.items()}
+        for found in recovered(place, None if service == _EVERYBODY else service, deliver):
             click.echo(str(found))
-            spans += found.spans
+            items[found.signal] += found.items
             files += found.failed is None
             failed += found.failed is not None and bool(found.pid)
-    sender.close()
-    click.echo(f"{spans} spans of {files} recordings delivered to {chosen.url}" + (f", {failed} failed" * bool(failed)))
+    for sender in senders.values():
+        sender.close()
+    told = [f"{items[signal]} {ITEMS[signal]}" for signal in SIGNALS if items[signal] or signal == "traces"]
+    line = f"{' and '.join(told)} of {files} recordings delivered to {chosen['traces'].url}"
+    click.echo(line + (f", {failed} failed" * bool(failed)))
     sys.exit(1 if failed else 0)
+
+
+def _sender(signal: Signal, chosen: Destination) -> OtlpSender[bytes]:
+    parts = urlsplit(chosen.url)
+    return OtlpSender(signal, chosen, Receiver(f"{parts.scheme}://{parts.netloc}"), encoded=True)
 
 
 @contextmanager
@@ -134,19 +151,14 @@ def _quiet_exporters() -> Iterator[None]:
         thread.name = name
 
 
-def _delivery(sender: OtlpSender[bytes], timeout: float) -> Callable[[bytes], str | None]:
-    deadline = time.monotonic() + timeout
-
-    def deliver(request: bytes) -> str | None:
-        while True:
-            delivery = sender.send(request)
-            if delivery.outcome is Outcome.SENT:
-                return f"{delivery.rejected} are refused: {delivery.reason}" if delivery.rejected else None
-            if delivery.outcome is Outcome.REFUSED or time.monotonic() >= deadline:
-                return delivery.reason or "no answer"
-            time.sleep(_PAUSE)
-
-    return deliver
+def _delivered(sender: OtlpSender[bytes], deadline: float, request: bytes) -> str | None:
+    while True:
+        delivery = sender.send(request)
+        if delivery.outcome is Outcome.SENT:
+            return f"{delivery.rejected} are refused: {delivery.reason}" if delivery.rejected else None
+        if delivery.outcome is Outcome.REFUSED or time.monotonic() >= deadline:
+            return delivery.reason or "no answer"
+        time.sleep(_PAUSE)
 
 
 def _place(folder: Path | None) -> Path:

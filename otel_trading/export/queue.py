@@ -18,6 +18,9 @@ from otel_trading.export.tickets import Tickets
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from otel_trading.export.ledger import Ledger
 
 Item = TypeVar("Item")
@@ -209,11 +212,27 @@ class BatchQueue(Shipper["list[Item]"], Generic[Item]):
     def __init__(self, sender: Sender[Item], ledger: Ledger, *, capacity: int, batch_size: int, delay: float) -> None:
         self._capacity = capacity
         self._batch_size = min(batch_size, capacity)
+        self.done: Callable[[list[Item]], None] | None = None
+        """Is told of each batch that has arrived, or was refused."""
         super().__init__(sender, ledger, delay=delay)
 
     def _start(self) -> None:
         self._items: deque[Item] = deque()
         super()._start()
+
+    @property
+    def sender(self) -> Sender[Item]:
+        """Who takes what is queued."""
+        return self._sender
+
+    @property
+    def order(self) -> AbstractContextManager[Any]:
+        """While this is held nobody else queues anything."""
+        return self._lock
+
+    def _done(self, batch: list[Item]) -> None:
+        if self.done is not None:
+            self.done(batch)
 
     def put(self, item: Item) -> None:
         """Queue an item; never blocks and never raises."""

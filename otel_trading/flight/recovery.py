@@ -8,7 +8,8 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
@@ -18,14 +19,17 @@ from otel_trading.flight.folder import recordings
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from otel_trading.export.delivery import Sender
+    from otel_trading.export.destination import Signal
     from otel_trading.flight.folder import Listed
 
-    Deliver = Callable[[bytes], str | None]
-    """Hands a request to the receiver; why it did not arrive, ``None`` when it did."""
+    Deliver = Mapping[Signal, Callable[[bytes], str | None]]
+    """By signal, what hands a request to the receiver: why it did not arrive, ``None`` when it did."""
+
+ITEMS: Final = {"traces": "spans", "logs": "log records", "metrics": "points"}
 
 _SERVICE_BYTES = 144
 _FIRST_BACKOFF = 0.5
@@ -37,15 +41,20 @@ _claimed: set[_native.Claim] = set()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What became of one recording: ``failed`` says why spans of it were not delivered, ``damage`` what is broken."""
+    """What became of one recording: ``failed`` says why not all of it was delivered, ``damage`` what is broken.
+
+    ``items`` are spans, log records or points, whichever ``signal`` it is of; ``lost`` went before it was delivered.
+    """
 
     path: Path
     service: str = ""
     pid: int = 0
     died_ns: int = 0
-    spans: int = 0
+    signal: Signal = "traces"
+    items: int = 0
     failed: str | None = None
     damage: tuple[str, ...] = ()
+    lost: int = 0
 
     def __str__(self) -> str:
         """The one line that is logged, or printed."""
@@ -53,9 +62,12 @@ class Found:
             return f"{self.path} cannot be recovered: {self.failed}"
         died = datetime.fromtimestamp(self.died_ns / 1e9).astimezone().isoformat(" ", "milliseconds")
         whose = f"{self.service} (pid {self.pid}, died about {died})"
-        line = f"recovered {self.spans} spans of {whose}"
+        what = ITEMS[self.signal]
+        line = f"recovered {self.items} {what} of {whose}"
         if self.failed is not None:
-            line = f"the spans of {whose} are not recovered: {self.failed}; they stay in {self.path}"
+            line = f"the {what} of {whose} are not recovered: {self.failed}; they stay in {self.path}"
+        if self.lost:
+            line += f"; {self.lost} {what} before them had no room and are lost"
         return f"{line}; {self.path} is damaged: {'; '.join(self.damage)}" if self.damage else line
 
 
@@ -96,23 +108,29 @@ def _delivered(path: Path, claim: _native.Claim, deliver: Deliver) -> Found | No
     recording = _native.Recording(path)
     if recording.clean:
         return None
-    known = (path, recording.service, recording.pid, recording.last_ns or recording.started_ns)
-    damage, spans = tuple(recording.damage), 0
+    signal: Signal = recording.signal or "traces"
+    hand_over = deliver.get(signal)
+    if hand_over is None:  # nobody takes these here
+        return None
+    known = (path, recording.service, recording.pid, recording.last_ns or recording.started_ns, signal)
+    damage, items = tuple(recording.damage), 0
     for request, count in recording.requests():
-        if failed := deliver(request):
-            return Found(*known, spans, failed, damage)
-        spans += count
+        if failed := hand_over(request):
+            return Found(*known, items, failed, damage, recording.lost)
+        items += count
     claim.recovered()
-    return Found(*known, spans, None, damage)
+    return Found(*known, items, None, damage, recording.lost)
 
 
 class Recovery:
     """Recovers in a thread of its own, once, and keeps the folder within its limits; one of a pipeline's outlets."""
 
-    def __init__(self, folder: Path, service: str, sender: Sender[Any], *, budget: int, max_age: float) -> None:
+    def __init__(
+        self, folder: Path, service: str, senders: Mapping[Signal, Sender[Any]], *, budget: int, max_age: float
+    ) -> None:
         self._folder = folder
         self._service = service
-        self._sender = sender
+        self._senders = senders
         self._budget = budget
         self._max_age = max_age
         self._stop = threading.Event()
@@ -140,8 +158,7 @@ class Recovery:
         """Wait for the end; what is not delivered is not lost."""
         if self._thread is not None:
             self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        with contextlib.suppress(Exception):
-            self._sender.close()
+        self._close()
         return True
 
     def restart_in_child(self) -> None:
@@ -154,8 +171,11 @@ class Recovery:
     def _run(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         try:
-            for found in recover(self._folder, self._service, self._deliver):
-                if found.spans or found.failed or found.damage:
+            deliver: Deliver = {
+                signal: partial(self._deliver, signal, sender) for signal, sender in self._senders.items()
+            }
+            for found in recover(self._folder, self._service, deliver):
+                if found.items or found.lost or found.failed or found.damage:
                     report(str(found))
             swept = _native.sweep_flights(self._folder, self._budget, self._max_age)
             for path, lost in swept:
@@ -164,22 +184,27 @@ class Recovery:
         except Exception as error:  # the bot does not depend on what another one left
             report(f"nothing more is recovered from {self._folder}: {type(error).__name__}: {error}")
         finally:
-            with contextlib.suppress(Exception):
-                self._sender.close()
+            self._close()
 
-    def _deliver(self, request: bytes) -> str | None:
+    def _close(self) -> None:
+        for sender in self._senders.values():
+            with contextlib.suppress(Exception):
+                sender.close()
+
+    def _deliver(self, signal: Signal, sender: Sender[Any], request: bytes) -> str | None:
         backoff = _FIRST_BACKOFF
         while time.monotonic() < self._deadline:
-            delivery = self._sender.send(request)
+            delivery = sender.send(request)
             if delivery.outcome is Outcome.SENT:
-                self._sender.receiver.back()
+                sender.receiver.back()
                 if delivery.rejected:  # for good: nothing is gained by another try
-                    report(f"{self._sender.target} refuses {delivery.rejected} recovered spans: {delivery.reason}")
+                    what = f"{delivery.rejected} recovered {ITEMS[signal]}"
+                    report(f"{sender.target} refuses {what}: {delivery.reason}")
                 return None
             reason = delivery.reason or "no answer"
             if delivery.outcome is Outcome.REFUSED or self._stop.is_set():
                 return reason
-            self._sender.receiver.gone(reason)
+            sender.receiver.gone(reason)
             self._stop.wait(random.uniform(0.7, 1.0) * backoff)  # noqa: S311 - jitter, not a secret
             backoff = min(backoff * 2, _LONGEST_BACKOFF)
         return "shut down"

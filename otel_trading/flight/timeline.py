@@ -1,4 +1,4 @@
-"""A recording as people read it: what went wrong, then what happened last."""
+"""What a process recorded as people read it: what went wrong, then what happened last, then what was measured."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from otel_trading.export import readable
+from otel_trading.flight.measured import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from otel_trading._native import FlightSpan, Recording
+    from otel_trading._native import FlightLog, FlightSpan
+    from otel_trading.flight.process import Process
 
     Line = list[tuple[str, str]]
     """Pieces of text, each with its style: the name of a colour, bold or dim, or nothing."""
@@ -26,42 +28,87 @@ _MANY_TIMES = 5
 _ATTRIBUTES = 4
 _LONGEST_VALUE = 40
 _DEEPEST = 12
-_STYLES = {"unfinished": "yellow", "error": "red", "slow": "magenta"}
+_SERIES = 30
+_STYLES = {"unfinished": "yellow", "error": "red", "rejected": "red", "warning": "yellow", "slow": "magenta"}
+_MARKS = {"unfinished": "…", "error": "✗", "rejected": "✗", "warning": "!", "slow": "!"}
+_LOG = -1
+"""The kind of a row that is a log record."""
+_WARNING, _SEVERE = 13, 17
+"""Severity numbers from which on a record is a warning, an error."""
 
 
-def timeline(recording: Recording, *, seconds: float = 10.0, everything: bool = False) -> Iterator[Line]:
-    """The lines that show a recording: the newest trouble first, then the last seconds, or all of it."""
-    spans = recording.spans()
-    last = recording.last_ns
-    yield from _head(recording, spans)
-    if not spans:
+def timeline(process: Process, *, seconds: float = 10.0, everything: bool = False) -> Iterator[Line]:
+    """The lines that show what a process recorded: the newest trouble first, then the last seconds, or all of it."""
+    rows = [*process.spans, *(_logged(log) for log in process.logs)]
+    last = process.last_ns
+    yield from _head(process)
+    if not rows:
         yield [("no spans", "dim")]
-        return
-    troubles = _troubles(spans, last)
+    else:
+        yield from _timeline(rows, last, seconds=seconds, everything=everything)
+    measured = list(values(process.requests))
+    if measured:
+        yield []
+        yield [("MEASURED", "bold"), (f" {len(measured)} series as they were last", "dim")]
+    for time_ns, name, value in measured if everything else measured[:_SERIES]:
+        yield [(f"{_seconds(time_ns, last):>11}  ", "dim"), (_text(name), ""), (f"  {value}", "bold")]
+    if len(measured) > _SERIES and not everything:
+        yield [(f"… and {len(measured) - _SERIES} more; --all shows them", "dim")]
+
+
+def _timeline(rows: Sequence[FlightSpan], last: int, *, seconds: float, everything: bool) -> Iterator[Line]:
+    troubles = _troubles(rows, last)
     yield []
     yield from _trouble(troubles, last, _TROUBLES if not everything else len(troubles))
     since = 0 if everything else last - round(seconds * 1e9)
     yield []
     yield [("TIMELINE", "bold"), (" all of it" if everything else f" the last {readable.duration(seconds)}", "dim")]
-    rows = list(_rows([span for span in spans if _end(span, last) >= since]))
-    kept = rows if everything else rows[-_ROWS:]
-    if len(kept) < len(rows):
-        yield [(f"… {len(rows) - len(kept)} earlier spans; --all shows them", "dim")]
+    found = list(_rows([row for row in rows if _end(row, last) >= since]))
+    kept = found if everything else found[-_ROWS:]
+    if len(kept) < len(found):
+        yield [(f"… {len(found) - len(kept)} earlier rows; --all shows them", "dim")]
     kinds = {span["span_id"]: kind for kind, span in troubles}
     for depth, root, span in kept:
         yield _row(depth, root, span, last, kinds.get(span["span_id"], ""))
 
 
-def _head(recording: Recording, spans: Sequence[FlightSpan]) -> Iterator[Line]:
-    moment = datetime.fromtimestamp((recording.last_ns or recording.started_ns) / 1e9).astimezone()
+def _head(process: Process) -> Iterator[Line]:
+    recording, spans, logs = process.main, len(process.spans), len(process.logs)
+    moment = datetime.fromtimestamp((process.last_ns or recording.started_ns) / 1e9).astimezone()
     state = {"unfinished": "not closed in order", "clean": "closed in order"}.get(recording.state, recording.state)
+    what = f"{spans} spans" + (f" and {logs} log records" if logs else "")
     yield [
         (recording.service or "unknown", "bold"),
-        (f" · pid {recording.pid} · {state} · {len(spans)} spans, the last at ", ""),
+        (f" · pid {recording.pid} · {state} · {what}, the last at ", ""),
         (moment.isoformat(" ", "milliseconds"), "bold"),
     ]
-    for damage in recording.damage:
+    for damage in process.damage:
         yield [(f"damaged: {damage}", "red")]
+    if process.lost:
+        yield [(f"{process.lost} records had to go before they were delivered: there was no room", "red")]
+
+
+def _logged(log: FlightLog) -> FlightSpan:
+    """A log record as a row of its own, inside the span in which it was logged."""
+    time_ns = log["time_ns"] or log["observed_ns"]
+    body = log["body"] if isinstance(log["body"], str) else repr(log["body"])
+    return {
+        "trace_id": log["trace_id"],
+        "span_id": log["uid"],
+        "parent_id": log["span_id"],
+        "name": f"{log['event_name']}  {body}" if log["event_name"] else body,
+        "scope": log["scope"],
+        "kind": _LOG,
+        "start_ns": time_ns,
+        "end_ns": time_ns,
+        "budget_ns": 0,
+        "status": log["severity"],
+        "status_message": "",
+        "attributes": log["attributes"],
+        "events": [],
+        "open": False,
+        "delivered": log["delivered"],
+    }
 
 
 def _troubles(spans: Sequence[FlightSpan], last: int) -> list[tuple[str, FlightSpan]]:
@@ -75,16 +122,22 @@ def _usual(spans: Iterable[FlightSpan]) -> dict[str, float]:
     """The median duration of names that come up often, nanoseconds."""
     durations: dict[str, list[int]] = defaultdict(list)
     for span in spans:
-        if span["end_ns"] is not None:
+        if span["end_ns"] is not None and span["kind"] != _LOG:
             durations[span["name"]].append(span["end_ns"] - span["start_ns"])
     return {name: median(all_of_it) for name, all_of_it in durations.items() if len(all_of_it) >= _ENOUGH}
 
 
 def _kind(span: FlightSpan, usual: dict[str, float]) -> str:
+    if span["kind"] == _LOG:
+        severity = span["status"]
+        return "error" if severity >= _SEVERE else "warning" if severity >= _WARNING else ""
     if span["end_ns"] is None:
         return "unfinished"
     if span["status"] == _ERROR:
         return "error"
+    attributes = span["attributes"]
+    if "trading.order.reject_reason" in attributes or attributes.get("trading.order.status") == "rejected":
+        return "rejected"
     took = span["end_ns"] - span["start_ns"]
     if span["budget_ns"] and took > span["budget_ns"]:
         return "slow"
@@ -123,10 +176,10 @@ def _rows(spans: Sequence[FlightSpan]) -> Iterator[tuple[int, FlightSpan, Flight
 
 def _row(depth: int, root: FlightSpan, span: FlightSpan, last: int, kind: str) -> Line:
     style = _STYLES.get(kind, "")
-    mark = {"unfinished": "…", "error": "✗", "slow": "!"}.get(kind, " ")
+    mark = _MARKS.get(kind, " ")
     return [
         (f"{_offset(span, last):>11}  {_took(span, last):>9}  ", style or "dim"),
-        (_bar(root, span, last), style or "cyan"),
+        (_bar(root, span, last) if span["kind"] != _LOG else " " * _BAR, style or "cyan"),
         (f" {mark} {'  ' * min(depth, _DEEPEST)}", style),
         (_text(span["name"]), style),
         (_attributes(span), "dim"),
@@ -150,11 +203,17 @@ def _end(span: FlightSpan, last: int) -> int:
 
 
 def _took(span: FlightSpan, last: int) -> str:
+    if span["kind"] == _LOG:
+        return "log"
     return readable.duration(max(_end(span, last) - span["start_ns"], 0) / 1e9)
 
 
 def _offset(span: FlightSpan, last: int) -> str:
-    return f"{(span['start_ns'] - last) / 1e9:+.6f} s" if span["start_ns"] != last else "0 s"
+    return _seconds(span["start_ns"], last)
+
+
+def _seconds(time_ns: int, last: int) -> str:
+    return f"{(time_ns - last) / 1e9:+.6f} s" if time_ns != last else "0 s"
 
 
 def _attributes(span: FlightSpan) -> str:

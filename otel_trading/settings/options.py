@@ -271,8 +271,8 @@ class Settings(BaseSettings):
     )
     flight_enabled: bool = _option(
         True,
-        "The flight recorder: spans stand in a file until they are delivered, from which the next start recovers them "
-        "when the bot is killed (engine native).",
+        "The flight recorder: spans, log records and totals stand in files until they are delivered, from which the "
+        "next start recovers them when the bot is killed (engine native).",
         allowed=_SWITCH,
     )
     flight_folder: _NAME | None = _option(
@@ -283,7 +283,7 @@ class Settings(BaseSettings):
     )
     flight_size: Annotated[int, Field(ge=1 << 21, le=1 << 30), AfterValidator(parse.power_of_two)] = _option(
         1 << 22,
-        "Bytes of the newest spans that a recording holds.",
+        "Bytes of the newest spans that a recording holds; as many for measurements, half for log records.",
         allowed="a power of two from 2097152 to 1073741824",
     )
     flight_budget: Annotated[int, Field(ge=0)] = _option(

@@ -59,9 +59,9 @@ def killed(start: Run, folder: Path) -> Callable[..., Path]:
     """Run a bot that is killed at its end, and give its recording."""
 
     def recorded(source: str = ONE_SPAN, service: str = "test-bot") -> Path:
-        before = set(folder.iterdir())
+        before = set(of_spans(folder))
         assert start(source + KILL, service).wait(30) == -9
-        (recording,) = set(folder.iterdir()) - before
+        (recording,) = set(of_spans(folder)) - before
         return recording
 
     return recorded
@@ -69,6 +69,11 @@ def killed(start: Run, folder: Path) -> Callable[..., Path]:
 
 def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+
+
+def of_spans(folder: Path) -> list[Path]:
+    """The recordings of spans."""
+    return [path for path in folder.iterdir() if not {".logs", ".metrics"} & set(path.suffixes)]
 
 
 def until(happened: Callable[[], Any], timeout: float = 10.0) -> Any:

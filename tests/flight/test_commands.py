@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from otel_trading import _native
 from otel_trading.cli.commands import cli
 from otel_trading.flight.folder import recordings
-from tests.flight.conftest import ONE_SPAN, until
+from tests.flight.conftest import ONE_SPAN, of_spans, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,30 @@ tick = span("tick", -2, -1, symbol="BTC/USDT")
 order = span("order.submit", -1.75, -1.5, tick, "rejected\\x1b[31m", side="buy")
 session = span("session", -0.5, None)
 span("last", -0.1, 0)
+"""
+
+MEASURED = """
+from opentelemetry._logs import LogRecord, SeverityNumber
+from otel_trading.logs.recorder import LogRecorder
+from otel_trading.metrics.native import NativeMeterProvider
+from otel_trading.metrics.native.recorder import MeasurementRecorder
+logs = LogRecorder()
+logs.record(folder, size=1 << 21, service=sys.argv[2])
+def logged(ago, **given):
+    when = T - round(ago * S)
+    logs.write(LogRecord(timestamp=when, observed_timestamp=when, **given), None)
+logged(1.6, severity_number=SeverityNumber.WARN, body="no margin\\x1b[31m", event_name="trading.order.rejected",
+       attributes={"trading.order.id": "7"}, context=trace.set_span_in_context(order, context.Context()))
+logged(0.6, severity_number=SeverityNumber.INFO, body="quiet")
+meters = NativeMeterProvider()
+measured = MeasurementRecorder(meters)
+measured.record(folder, size=1 << 21, service=sys.argv[2])
+meter = meters.get_meter("bot")
+meter.create_counter("bot.orders").add(7, {"venue": "kraken"})
+ack = meter.create_histogram("bot.ack", unit="s")
+ack.record(0.01)
+ack.record(0.02)
+measured.core.tick()
 """
 
 
@@ -120,6 +144,31 @@ def test_show_has_trouble_first_and_then_the_timeline(killed: Killed) -> None:
     ]
 
 
+def test_show_has_log_records_and_measurements_of_the_same_process(killed: Killed) -> None:
+    """Log records stand in their spans; each is counted from the last moment of them all."""
+    recording = killed(TROUBLED + MEASURED)
+    result = run("flight", "show", recording, "--seconds", "3")
+    assert result.exit_code == 0
+    lines = [line.rstrip() for line in result.output.splitlines()]
+    assert [line.rpartition(".")[2] for line in lines[:3]] == ["flight"] * 3
+    assert "30 spans and 2 log records" in lines[3]
+    trouble = lines[lines.index("TROUBLE") + 1 : lines.index("TIMELINE the last 3.00 s") - 1]
+    assert trouble[:3] == [
+        "-0.500000 s  unfinished     500 ms  session",
+        "-1.750000 s  error          250 ms  order.submit  rejected?[31m  side=buy",
+        "-1.600000 s  warning           log  trading.order.rejected  no margin?[31m  trading.order.id=7",
+    ]
+    timeline = lines[lines.index("TIMELINE the last 3.00 s") + 1 :]
+    assert timeline[1:4] == [
+        "-1.750000 s     250 ms       █████           ✗   order.submit  side=buy",
+        "-1.600000 s        log                       !     trading.order.rejected  no margin?[31m  trading.order.id=7",
+        "-0.600000 s        log                         quiet",
+    ]
+    assert timeline[-3].startswith("MEASURED 2 series")
+    measured = [line.split(" s  ")[1] for line in timeline[-2:]]
+    assert measured == ["bot.ack  2, 15.0 ms on average", "bot.orders{venue=kraken}  7"]
+
+
 def test_show_all_has_everything(killed: Killed) -> None:
     """Otherwise what is long ago is left out."""
     recording = killed(TROUBLED)
@@ -160,7 +209,7 @@ def test_telemetry_takes_snapshots(configured: Configure, receiver: OtlpReceiver
         path = telemetry.flight_snapshot()
     assert path is not None
     telemetry.shutdown(5)
-    assert list(folder.iterdir()) == [path]
+    assert of_spans(folder) == [path]
     snapshot = _native.Recording(path)
     assert snapshot.state == "snapshot"
     assert {span["name"] for span in snapshot.spans() if span["open"]} == {"tick", "order"}

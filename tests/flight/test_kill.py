@@ -59,7 +59,7 @@ def _kill(place: Path, moment: float) -> tuple[int, int]:
     ended: dict[str, dict[int, Any]] = {"tick": {}, "order": {}}
     for span in _spans(recording):
         told = values(span)
-        assert told["otel_trading.recovered"] is True
+        assert told["trading.telemetry.recovered"] is True
         if "otel_trading.unfinished" in told:
             continue
         ended[span.name][told["tick"]] = span

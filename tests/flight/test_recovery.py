@@ -15,12 +15,13 @@ import pytest
 from otel_trading import _native
 from otel_trading.flight.folder import recordings
 from otel_trading.flight.recovery import recover
-from tests.flight.conftest import ONE_SPAN, until, values
+from tests.flight.conftest import ONE_SPAN, of_spans, until, values
 from tests.forks import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from otel_trading.flight.folder import Listed
     from tests.core.conftest import Configure
     from tests.core.otlp_receiver import OtlpReceiver
     from tests.flight.conftest import Run
@@ -42,7 +43,7 @@ def test_the_spans_of_a_killed_bot_arrive_at_the_next_start(
     (recorded,) = _native.Recording(recording).spans()
     configured()
     (span,) = until(lambda: receiver.spans)
-    assert values(span) == {"symbol": "BTC/USDT", "amount": 0.5, "otel_trading.recovered": True}
+    assert values(span) == {"symbol": "BTC/USDT", "amount": 0.5, "trading.telemetry.recovered": True}
     assert (span.start_time_unix_nano, span.end_time_unix_nano) == (recorded["start_ns"], recorded["end_ns"])
     assert span.span_id.hex() == recorded["span_id"]
     assert receiver.resource()["strategy"] == "basis"
@@ -55,7 +56,7 @@ def test_a_recording_is_recovered_once(killed: Killed, configured: Configure, re
     recording = killed()
     configured()
     until(lambda: _native.Recording(recording).state == "recovered")
-    assert list(recover(recording.parent, None, _refuse)) == []
+    assert list(recover(recording.parent, None, {"traces": _refuse})) == []
     assert len(receiver.spans) == 1
 
 
@@ -67,10 +68,10 @@ def test_a_span_that_had_not_ended_ends_as_an_error(
     configured()
     spans = {span.name: span for span in until(lambda: receiver.spans)}
     session = spans["session"]
-    assert values(session) == {"otel_trading.recovered": True, "otel_trading.unfinished": True}
+    assert values(session) == {"trading.telemetry.recovered": True, "otel_trading.unfinished": True}
     assert (session.start_time_unix_nano, session.end_time_unix_nano) == (1_000, 7_000)
     assert (session.status.code, session.status.message) == (2, "process died")
-    assert values(spans["tick"]) == {"otel_trading.recovered": True}
+    assert values(spans["tick"]) == {"trading.telemetry.recovered": True}
 
 
 def test_spans_wait_for_a_receiver_that_is_away(killed: Killed, configured: Configure, receiver: OtlpReceiver) -> None:
@@ -158,10 +159,10 @@ def test_two_that_start_at_once_do_not_both_recover(killed: Killed) -> None:
         assert go_on.wait(10)
         delivered.append(request)
 
-    first = threading.Thread(target=lambda: list(recover(recording.parent, None, deliver)))
+    first = threading.Thread(target=lambda: list(recover(recording.parent, None, {"traces": deliver})))
     first.start()
     assert delivering.wait(10)
-    assert list(recover(recording.parent, None, _refuse)) == []
+    assert list(recover(recording.parent, None, {"traces": _refuse})) == []
     go_on.set()
     first.join()
     assert len(delivered) == 1
@@ -172,7 +173,8 @@ def test_the_folder_is_kept_within_its_budget(killed: Killed, configured: Config
     """The oldest that has nothing to recover goes first."""
     old, new = killed(), killed()
     size = new.stat().st_size
-    configured(flight_budget=3 * size)  # the bot's own is larger than one
+    # The bot's own is larger than one.
+    configured(flight_budget=3 * size, logs_exporter="none", metrics_exporter="none")
     until(lambda: len(receiver.spans) == 2)
     until(lambda: _native.Recording(new).state == "recovered")
     assert until(lambda: not old.exists())
@@ -192,27 +194,28 @@ def test_a_forked_child_records_into_a_file_of_its_own(
             pass
         return os.getpid()
 
-    (parents,) = [each for each in recordings(folder) if each.in_use]
+    (parents,) = [each for each in _spans(folder) if each.in_use]
     before = parents.path.read_bytes()
     pid = in_child(child)
     assert parents.path.read_bytes()[8192:] == before[8192:]
-    (childs,) = [each for each in recordings(folder) if not each.in_use]
+    (childs,) = [each for each in _spans(folder) if not each.in_use]
     assert childs.pid == pid
     assert f"-{pid}-" in childs.path.name
     assert [span["name"] for span in _native.Recording(childs.path).spans()] == ["childs"]
-    (found,) = recover(folder, "test-bot", lambda _: None)
-    assert (found.pid, found.spans) == (pid, 1)
-    assert [each.pid for each in recordings(folder) if each.in_use] == [os.getpid()]
+    (found,) = recover(folder, "test-bot", {"traces": lambda _: None})
+    assert (found.pid, found.items) == (pid, 1)
+    assert [each.pid for each in _spans(folder) if each.in_use] == [os.getpid()]
 
 
 def test_forked_children_keep_the_folder_within_its_budget(configured: Configure, folder: Path) -> None:
     """Each leaves a recording when it is not shut down in order."""
-    configured()
-    (own,) = folder.iterdir()
+    only = {"logs_exporter": "none", "metrics_exporter": "none"}
+    configured(**only)
+    (own,) = of_spans(folder)
     size = own.stat().st_size
-    configured(flight_budget=3 * size)
-    until(lambda: len(list(folder.iterdir())) == 1)
-    left = [in_child(lambda: len(recordings(folder))) for _ in range(6)]
+    configured(flight_budget=3 * size, **only)
+    until(lambda: len(of_spans(folder)) == 1)
+    left = [in_child(lambda: len(_spans(folder))) for _ in range(6)]
     assert left == [2, 3, 4, 4, 4, 4]
 
 
@@ -226,8 +229,8 @@ def test_a_child_does_not_hold_its_dead_parents_recording(start: Run, folder: Pa
     assert bot.stdout is not None
     assert bot.stdin is not None
     assert bot.stdout.readline()
-    dead = [each for each in recordings(folder) if each.pid == bot.pid]
-    living = [each for each in recordings(folder) if each.pid != bot.pid]
+    dead = [each for each in _spans(folder) if each.pid == bot.pid]
+    living = [each for each in _spans(folder) if each.pid != bot.pid]
     assert [each.in_use for each in dead] == [False]
     assert [each.in_use for each in living] == [True]
     bot.stdin.write("\n")
@@ -257,7 +260,7 @@ def test_nothing_is_left_after_a_clean_end(configured: Configure, receiver: Otlp
     """Everything has arrived, so that there is nothing to recover."""
     telemetry = configured()
     with telemetry.tracer.start_as_current_span("tick"):
-        assert len(list(folder.iterdir())) == 1
+        assert len(of_spans(folder)) == 1
     assert telemetry.shutdown(5)
     assert len(receiver.spans) == 1
     assert list(folder.iterdir()) == []
@@ -270,7 +273,7 @@ def test_what_does_not_arrive_until_the_end_stays(configured: Configure, receive
     with telemetry.tracer.start_as_current_span("tick"):
         pass
     assert not telemetry.shutdown(0.5)
-    (left,) = recordings(folder)
+    (left,) = _spans(folder)
     assert left.state == "unfinished"
     (span,) = _native.Recording(left.path).spans()
     assert (span["name"], span["delivered"]) == ("tick", False)
@@ -281,13 +284,13 @@ def test_a_reconfigured_bot_goes_on_in_its_recording(
 ) -> None:
     """Another size or service begins another one, and the old one goes when its spans have arrived."""
     configured()
-    (first,) = folder.iterdir()
-    assert list(folder.iterdir()) == [first]
+    (first,) = of_spans(folder)
+    assert of_spans(folder) == [first]
     telemetry = configured(span_delay=0.2)
-    assert list(folder.iterdir()) == [first]
+    assert of_spans(folder) == [first]
     with telemetry.tracer.start_as_current_span("tick"):
         telemetry = configured(flight_size=1 << 21)
-    (second,) = until(lambda: [path for path in folder.iterdir() if path != first])
+    (second,) = until(lambda: [path for path in of_spans(folder) if path != first])
     until(lambda: not first.exists())
     assert telemetry.flush(5)
     assert [span.name for span in receiver.spans] == ["tick"]
@@ -302,7 +305,7 @@ def test_nothing_is_recorded_where_it_is_not_wanted(
     configured: Configure, folder: Path, options: dict[str, object]
 ) -> None:
     """There is no file without spans to deliver, or with the recorder off."""
-    configured(**options)
+    configured(**{"logs_exporter": "none", "metrics_exporter": "none", **options})
     assert list(folder.iterdir()) == []
 
 
@@ -319,6 +322,10 @@ def test_a_folder_that_cannot_be_used_is_said_once(
     assert [span.name for span in receiver.spans] == ["tick"]
     (message,) = [record.getMessage() for record in caplog.records if record.name == "otel_trading"]
     assert message.startswith(f"otel-trading: flight_folder: {tmp_path / 'file'}: File exists; ")
+
+
+def _spans(folder: Path) -> list[Listed]:
+    return [each for each in recordings(folder) if each.path in of_spans(folder)]
 
 
 def _refuse(_: bytes) -> str:

@@ -215,6 +215,25 @@ impl Flight {
         self.ring.read(each)
     }
 
+    /// Give the room of all records before a position back, instead of [`Flight::read`].
+    ///
+    /// # Safety
+    /// The position is one of those that `commit` gave, or the end of the records. Nobody reads, and the caller is the
+    /// writer.
+    pub unsafe fn free(&self, position: u64) {
+        if !self.left.load(Ordering::Relaxed) {
+            self.ring.shared().free(position);
+        }
+    }
+
+    /// Note in the file how many records had to go before they were delivered.
+    pub fn set_lost(&self, records: u64) {
+        if !self.left.load(Ordering::Relaxed) {
+            let lost = &self.cursors().rest.0.lost;
+            lost.store(records, Ordering::Release);
+        }
+    }
+
     /// Note in the file that everything before a position is delivered, or was decided against.
     pub fn set_delivered(&self, position: u64) {
         if !self.left.load(Ordering::Relaxed) {

@@ -63,15 +63,16 @@ pub enum Why {
     Unrecovered,
 }
 
-/// The file name of a process's recording: service, process and begin.
+/// The file name of a process's recording: service, process and begin, and what is recorded.
 ///
 /// ```
 /// # use flight::{folder, Identity};
 /// let identity = Identity { pid: 42, started_ns: 7, service: "prices/eu".to_owned(), ..Identity::default() };
-/// assert_eq!(folder::name(&identity), "prices_eu-42-7.flight");
+/// assert_eq!(folder::name(&identity, ""), "prices_eu-42-7.flight");
+/// assert_eq!(folder::name(&identity, "logs"), "prices_eu-42-7.logs.flight");
 /// ```
 #[must_use]
-pub fn name(identity: &Identity) -> String {
+pub fn name(identity: &Identity, what: &str) -> String {
     let service: String = identity
         .service
         .chars()
@@ -87,8 +88,9 @@ pub fn name(identity: &Identity) -> String {
     } else {
         &service
     };
+    let dot = if what.is_empty() { "" } else { "." };
     format!(
-        "{service}-{}-{}.{EXTENSION}",
+        "{service}-{}-{}{dot}{what}.{EXTENSION}",
         identity.pid, identity.started_ns
     )
 }

@@ -88,6 +88,8 @@ pub(crate) struct Rest {
     pub oldest: AtomicU64,
     /// Bytes of the table that are used.
     pub table: AtomicU64,
+    /// Records that had to go before they were delivered.
+    pub lost: AtomicU64,
 }
 
 impl Cursors {
@@ -99,6 +101,7 @@ impl Cursors {
     pub const STATE: usize = Self::REST + offset_of!(Rest, state);
     pub const OLDEST: usize = Self::REST + offset_of!(Rest, oldest);
     pub const TABLE: usize = Self::REST + offset_of!(Rest, table);
+    pub const LOST: usize = Self::REST + offset_of!(Rest, lost);
 }
 
 const _: () = assert!(Cursors::AT >= CONSTANT && Cursors::AT + size_of::<Cursors>() <= COPIES[1]);

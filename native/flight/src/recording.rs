@@ -33,6 +33,7 @@ pub struct Recording {
     delivered: u64,
     read: u64,
     written: u64,
+    lost: u64,
     records: Vec<Found>,
     entries: Vec<Entry>,
     open_spans: Vec<OpenSpan>,
@@ -128,6 +129,7 @@ impl Recording {
             delivered,
             read,
             written: ring.end,
+            lost: word(&bytes, Cursors::LOST),
             records: ring.found,
             entries: table.found,
             open_spans: slots.open,
@@ -172,6 +174,12 @@ impl Recording {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Records that had to go before they were delivered, as their process said.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// The position of the oldest record that is still there; [`Recording::written`] when there is none.

@@ -27,6 +27,7 @@ impl Flight {
         let cursors = self.cursors();
         let delivered = cursors.delivered.0.load(Ordering::Acquire);
         let read = cursors.shared.read.0.load(Ordering::Acquire);
+        let lost = cursors.rest.0.lost.load(Ordering::Acquire);
         for (index, slot) in self.slots.whole() {
             for (place, word) in slot.into_iter().enumerate() {
                 out.put_word(Layout::slots_at() + index * SLOT + 8 * place, word);
@@ -53,6 +54,7 @@ impl Flight {
             (Cursors::STATE, State::Snapshot.word(key)),
             (Cursors::OLDEST, oldest.min(written)),
             (Cursors::TABLE, used as u64),
+            (Cursors::LOST, lost),
         ] {
             out.put_word(at, value);
         }

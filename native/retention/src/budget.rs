@@ -1,7 +1,8 @@
 //! How probable it must be that a trace is kept for the budget to hold.
 //!
-//! Two buckets of tokens, one a span: one fills at the budget's rate and pays for everything, the other fills ten times
-//! as fast and limits what is interesting. A decision about some traces may spend what was saved and what came
+//! Three buckets of tokens, one a span: one fills at the budget's rate and pays for everything, the second fills ten
+//! times as fast and limits what is interesting, the third half as fast and limits what is slow and nothing else, since
+//! however well a bot does some of its traces are the slowest. A decision about some traces may spend what was saved and what came
 //! in since the decision before. What was spent beyond, since a sample has no exact size, is a debt that is paid
 //! back over a second, so that the probability changes little from decision to decision.
 
@@ -9,6 +10,9 @@ use crate::threshold::Threshold;
 
 /// How many times the budget the interesting traces may take.
 pub const URGENT_FACTOR: f64 = 10.0;
+
+/// The part of the budget that traces may take which are slow and nothing else.
+pub const SLOW_SHARE: f64 = 0.5;
 
 /// The part of the budget that the traces without interest share even if there is a debt.
 pub const FLOOR_SHARE: f64 = 0.1;
@@ -66,11 +70,12 @@ pub(crate) struct Demand {
     pub(crate) head: Threshold,
 }
 
-/// Tokens for everything and for what is interesting.
+/// Tokens for everything, for what is interesting, and for what is slow.
 #[derive(Debug)]
 pub(crate) struct Budget {
     all: Bucket,
     urgent: Bucket,
+    slow: Bucket,
     last_ns: Option<u64>,
 }
 
@@ -81,6 +86,7 @@ impl Budget {
         Self {
             all: Bucket::new(rate, burst),
             urgent: Bucket::new(rate * URGENT_FACTOR, burst),
+            slow: Bucket::new(rate * SLOW_SHARE, burst),
             last_ns: None,
         }
     }
@@ -93,6 +99,7 @@ impl Budget {
         let elapsed_ns = now_ns.saturating_sub(last_ns) as f64;
         self.all.refill(elapsed_ns);
         self.urgent.refill(elapsed_ns);
+        self.slow.refill(elapsed_ns);
     }
 
     /// Whether so many spans fit into what was saved.
@@ -104,6 +111,19 @@ impl Budget {
     /// The threshold of the interesting ones.
     pub(crate) fn urgent(&self, demands: &[Demand]) -> Threshold {
         threshold(self.urgent.allowance(), demands)
+    }
+
+    /// Whether so many spans of a slow trace are within their share; then they are paid.
+    ///
+    /// The last one may take more than there is left, which those that come later make up for.
+    #[allow(clippy::cast_precision_loss)] // spans in memory
+    pub(crate) fn slow(&mut self, spans: usize) -> bool {
+        let fits = self.slow.tokens > 0.0;
+        if fits {
+            self.slow.pay(spans as f64);
+            self.all.pay(spans as f64);
+        }
+        fits
     }
 
     /// The threshold of the others, when the interesting ones are paid.

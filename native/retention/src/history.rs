@@ -82,12 +82,12 @@ impl Histories {
         }
     }
 
-    /// Whether a root is slow; then it is part of its name's history.
+    /// How many times as long as is usual a root took, 0 when it is not slow; then it is part of its name's history.
     #[allow(clippy::cast_precision_loss)] // 104 days are exact
-    pub(crate) fn observe(&mut self, name: &str, duration_ns: u64, now_ns: u64) -> bool {
+    pub(crate) fn observe(&mut self, name: &str, duration_ns: u64, now_ns: u64) -> f64 {
         let Some(place) = self.place(name, now_ns) else {
             self.unknown += 1;
-            return false;
+            return 0.0;
         };
         let history = &mut self.all[place];
         history.touched = true;
@@ -104,7 +104,16 @@ impl Histories {
         // SAFETY: `&mut self` makes this the only writer.
         unsafe { history.newer.durations.record(duration.max(1.0)) };
         history.newer.count += 1;
-        duration > history.bar
+        if duration > history.bar {
+            duration / history.bar.max(1.0)
+        } else {
+            0.0
+        }
+    }
+
+    #[cfg(test)]
+    fn is_slow(&mut self, name: &str, duration_ns: u64, now_ns: u64) -> bool {
+        self.observe(name, duration_ns, now_ns) > 0.0
     }
 
     /// Roots whose name found no room.

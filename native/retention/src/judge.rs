@@ -69,7 +69,10 @@ impl Judge {
             .into_iter()
             .partition(|(trace, _)| trace.interest.is_any());
         if self.mode == Mode::Budget {
-            self.within_budget(urgent, others, late, now_ns, &mut keep);
+            let (slow, urgent) = urgent
+                .into_iter()
+                .partition(|(trace, _)| trace.interest.is_only_slow());
+            self.within_budget(urgent, slow, others, late, now_ns, &mut keep);
             return;
         }
         self.late(late, Threshold::ALWAYS, &mut keep);
@@ -80,7 +83,8 @@ impl Judge {
     fn within_budget<P>(
         &mut self,
         urgent: Vec<(Trace<P>, Cause)>,
-        others: Vec<(Trace<P>, Cause)>,
+        mut slow: Vec<(Trace<P>, Cause)>,
+        mut others: Vec<(Trace<P>, Cause)>,
         late: Vec<Late<P>>,
         now_ns: u64,
         keep: &mut impl FnMut(Kept<P>, usize),
@@ -95,12 +99,14 @@ impl Judge {
         };
         if self
             .budget
-            .fits(spans(&urgent) + spans(&others) + late.len())
+            .fits(spans(&urgent) + spans(&slow) + spans(&others) + late.len())
         {
             let hurried = spans(&urgent) + late.len();
-            self.budget.pay(hurried + spans(&others), hurried);
+            let all = hurried + spans(&slow) + spans(&others);
+            self.budget.pay(all, hurried);
             self.late(late, Threshold::ALWAYS, keep);
             self.traces(urgent, Some(Threshold::ALWAYS), Why::Calm, keep);
+            self.traces(slow, Some(Threshold::ALWAYS), Why::Calm, keep);
             self.traces(others, Some(Threshold::ALWAYS), Why::Calm, keep);
             self.counts.probability = 1.0;
             self.counts.urgent_probability = 1.0;
@@ -121,6 +127,17 @@ impl Judge {
             self.budget.pay(paid, paid);
             self.counts.urgent_probability = threshold.probability();
         }
+        // The slowest against their own history are certain to be kept, so they stand for themselves. Which ones these
+        // are has nothing to do with the ids that decide about the rest: that stays a fair sample of what is left.
+        slow.sort_by(|(one, _), (other, _)| {
+            other.interest.slowness.total_cmp(&one.interest.slowness)
+        });
+        let within = slow
+            .iter()
+            .take_while(|(trace, _)| self.budget.slow(trace.spans.len()))
+            .count();
+        others.extend(slow.drain(within..));
+        self.traces(slow, Some(Threshold::ALWAYS), Why::Sampled, keep);
         let demands: Vec<_> = others.iter().map(demand).collect();
         if !demands.is_empty() {
             let threshold = self.budget.others(&demands);

@@ -103,24 +103,36 @@ pub struct Kept<P> {
 }
 
 /// What is interesting in a trace: a set of reasons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Interest(u16);
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Interest {
+    reasons: u16,
+    /// How many times as long as is usual a local root took; 0 when none was slow.
+    pub(crate) slowness: f64,
+}
 
 impl Interest {
     pub(crate) fn add_if(&mut self, condition: bool, why: Why) {
-        self.0 |= u16::from(condition) << why as u16;
+        self.reasons |= u16::from(condition) << why as u16;
     }
 
     pub(crate) fn join(&mut self, other: Self) {
-        self.0 |= other.0;
+        self.reasons |= other.reasons;
+        self.slowness = self.slowness.max(other.slowness);
     }
 
     pub(crate) const fn is_any(self) -> bool {
-        self.0 != 0
+        self.reasons != 0
+    }
+
+    /// Whether a local root was slow, which one in a hundred is by definition, and nothing else is interesting.
+    pub(crate) const fn is_only_slow(self) -> bool {
+        self.reasons == 1 << Why::Slow as u16
     }
 
     /// The first reason there is.
     pub(crate) fn why(self) -> Option<Why> {
-        Why::ALL.get(self.0.trailing_zeros() as usize).copied()
+        Why::ALL
+            .get(self.reasons.trailing_zeros() as usize)
+            .copied()
     }
 }

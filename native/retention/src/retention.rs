@@ -184,10 +184,11 @@ impl<P> Retention<P> {
         if facts.local_root {
             let over = facts.budget_ns > 0 && facts.duration_ns > facts.budget_ns;
             interest.add_if(over, Why::OverBudget);
-            let slow = self
+            let slowness = self
                 .histories
                 .observe(facts.name, facts.duration_ns, now_ns);
-            interest.add_if(slow, Why::Slow);
+            interest.add_if(slowness > 0.0, Why::Slow);
+            interest.slowness = slowness;
         }
         interest
     }

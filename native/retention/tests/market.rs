@@ -280,7 +280,7 @@ impl Simulation {
             if trace.is_some_and(|trace| retention.verdict(trace) == Verdict::Pending) {
                 return true;
             }
-            let probability = if span.certain || span.slow {
+            let probability = if span.certain {
                 counts.urgent_probability
             } else {
                 counts.probability
@@ -444,6 +444,78 @@ fn a_small_budget_is_held_beside_what_is_interesting() {
     let rate = kept as f64 / errors.markets as f64 / (seconds as f64 + 0.5);
     println!("small budget: {rate} spans a second");
     assert!((rate / 300.0 - 1.0).abs() < 0.1, "{rate}");
+}
+
+#[test]
+fn slow_traces_of_a_healthy_bot_take_half_of_the_budget_and_the_rest_stays_a_fair_sample() {
+    let market = Market {
+        failed: 0.000_5,
+        marked: 0.0,
+        slow: 0.005,
+        ..BUSY
+    };
+    let mut errors = Errors::default();
+    let (mut slow, mut sampled, mut kept) = (0, 0, 0);
+    let seconds = 5;
+    for seed in 0..SEEDS.div_ceil(5) {
+        let mut simulation = Simulation::new(seed, market, policy(300.0));
+        simulation.run(seconds);
+        let (outcome, counts) = simulation.finish();
+        assert_eq!(outcome.certain, outcome.certain_kept);
+        slow += counts.kept(Why::Slow);
+        sampled += counts.kept(Why::Sampled);
+        kept += outcome.kept;
+        errors.add(&outcome);
+    }
+    errors.check("healthy");
+    // With what was saved, and what the last of each decision took too much.
+    let budget = 300.0 * (seconds as f64 + 0.5) * errors.markets as f64;
+    println!("healthy: {slow} slow, {sampled} sampled, {kept} in all of {budget}");
+    assert!(
+        (0.4..0.6).contains(&(slow as f64 / budget)),
+        "{slow} of {budget}"
+    );
+    assert!(sampled as f64 > 0.3 * budget, "{sampled} of {budget}");
+    assert!(
+        (kept as f64 / budget - 1.0).abs() < 0.1,
+        "{kept} of {budget}"
+    );
+}
+
+#[test]
+fn the_slowest_are_kept_first() {
+    let mut retention = Retention::new(Policy {
+        settle_ns: 0,
+        ..policy(20.0)
+    });
+    let mut random = Random::new(5);
+    let mut root = |duration_ns| Facts {
+        trace: random.id(),
+        name: "tick",
+        local_root: true,
+        duration_ns,
+        ..Facts::default()
+    };
+    for i in 0..2_000 {
+        retention.offer(&root(1_000_000), i, i);
+    }
+    retention.decide(2_000, |_| false, |_| {});
+    // Half of the budget, and what was saved of it, is five spans: these are the slowest.
+    for i in 0..100 {
+        retention.offer(&root(2_000_000 + 1_000_000 * (i * 37 % 100)), i, 3_000);
+    }
+    let mut kept = Vec::new();
+    retention.decide(
+        3_000,
+        |_| false,
+        |span| {
+            if span.threshold == Threshold::ALWAYS {
+                kept.push(span.payload * 37 % 100);
+            }
+        },
+    );
+    kept.sort_unstable();
+    assert_eq!(kept, [95, 96, 97, 98, 99]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Spans as an OTLP `ExportTraceServiceRequest`.
+//! Spans as an OTLP `ExportTraceServiceRequest`, log records as an `ExportLogsServiceRequest`.
 //!
 //! Field numbers are those of opentelemetry-proto 1.x, `collector/trace/v1` and `trace/v1`. Fields stand in the order
 //! of their numbers and those with their default value are left out, as the official libraries write them.
@@ -7,12 +7,17 @@ use std::cell::Cell;
 
 use wire::protobuf::{bytes, double, field_len, fixed32, fixed64, header, message, number, text};
 
-use crate::record::{entry, marks, Attributes, Event, Link, Table, Text, Value, View};
+use crate::record::{
+    entry, marks, uid, Attributes, Event, Link, LogView, Table, Text, Value, View,
+};
 use crate::resource::Resource;
 use crate::scope;
 
 /// Stands for a text or a scope that the table does not have.
 const UNKNOWN: &str = "?";
+
+/// The attribute that tells a log record from all others.
+const UID: &str = "log.record.uid";
 
 /// `Span.flags`: whether the parent is remote is known, and it is.
 const HAS_IS_REMOTE: u32 = 0x100;
@@ -107,6 +112,21 @@ impl Encoder {
         self.last = self.place(&texts, span.head().scope);
         let out = &mut self.scopes[self.last].spans;
         message(out, 2, |out| encode(out, &texts, span, changes));
+        self.spans += 1;
+        self.unknown += texts.unknown.get();
+    }
+
+    /// Adds a log record whose ids are those of the table; a request has either these or spans.
+    pub fn add_log(
+        &mut self,
+        table: &(impl Table + ?Sized),
+        log: &LogView<'_>,
+        more: &[(&str, Value<'_>)],
+    ) {
+        let texts = Texts::of(table);
+        self.last = self.place(&texts, log.head().scope);
+        let out = &mut self.scopes[self.last].spans;
+        message(out, 2, |out| encode_log(out, &texts, log, more));
         self.spans += 1;
         self.unknown += texts.unknown.get();
     }
@@ -313,6 +333,45 @@ fn encode(
         });
     }
     fixed32(out, 16, flags(head.trace_flags, head.marks));
+}
+
+/// The content of a `LogRecord`.
+fn encode_log(
+    out: &mut Vec<u8>,
+    texts: &Texts<'_, impl Table + ?Sized>,
+    log: &LogView<'_>,
+    more: &[(&str, Value<'_>)],
+) {
+    let head = log.head();
+    time(out, 1, head.time_ns);
+    count(out, 2, head.severity.into());
+    texts.field(out, 3, head.severity_text);
+    if log.body() != Value::None {
+        message(out, 5, |out| any_value(out, texts, log.body()));
+    }
+    attributes(out, 6, texts, log.attributes());
+    let uid = uid(head.prefix, head.sequence);
+    attribute(
+        out,
+        6,
+        texts,
+        (UID.into(), Value::Text(uid.as_str().into())),
+    );
+    for &(key, value) in more {
+        attribute(out, 6, texts, (key.into(), value));
+    }
+    count(out, 7, head.dropped_attributes);
+    if head.trace_flags != 0 {
+        fixed32(out, 8, head.trace_flags.into());
+    }
+    if head.trace_id != [0; 16] {
+        bytes(out, 9, &head.trace_id);
+    }
+    if head.span_id != [0; 8] {
+        bytes(out, 10, &head.span_id);
+    }
+    time(out, 11, head.observed_ns);
+    texts.field(out, 12, head.event_name);
 }
 
 fn flags(trace_flags: u8, span_marks: u8) -> u32 {

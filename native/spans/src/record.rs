@@ -1,4 +1,4 @@
-//! One finished span as bytes: what is in a record, how it is written and how it is read.
+//! One finished span, or one log record, as bytes: what is in a record, how it is written and how it is read.
 //!
 //! A body is a head of fixed size, the span's name, and then items, each a tag and its fields, all numbers lowest byte
 //! first:
@@ -14,6 +14,7 @@
 //! is its elements or its attributes up to an end tag, so that nothing written has to be changed later.
 
 mod input;
+mod log;
 mod table;
 mod tag;
 mod view;
@@ -21,6 +22,7 @@ mod writer;
 
 use std::fmt;
 
+pub use log::{marks as log_marks, uid, LogHead, LogView};
 pub use table::Table;
 pub(crate) use table::{read_entry, write_entry};
 pub use view::{
@@ -34,9 +36,9 @@ pub mod kind {
     pub const SPAN: u8 = 1;
     /// A span seen while it runs.
     pub const PENDING: u8 = 2;
-    /// A measurement.
+    /// Measurements.
     pub const MEASUREMENT: u8 = 3;
-    /// The head of a log record.
+    /// A log record.
     pub const LOG: u8 = 4;
     /// A mark of an event.
     pub const MARK: u8 = 5;
@@ -50,6 +52,14 @@ pub mod entry {
     pub const SCOPE: u8 = 2;
     /// A resource.
     pub const RESOURCE: u8 = 3;
+    /// What a request for metrics says of a resource.
+    pub const METRICS_RESOURCE: u8 = 4;
+    /// What it says of a scope.
+    pub const METRICS_SCOPE: u8 = 5;
+    /// A metric, see [`measurement`](crate::measurement).
+    pub const METRIC: u8 = 6;
+    /// A series of a metric.
+    pub const SERIES: u8 = 7;
 }
 
 /// Bits of [`Head::marks`].

@@ -205,6 +205,12 @@ impl HistogramCell {
             .map(ExplicitCounts::read)
     }
 
+    /// Bounds and counts of the explicit buckets that were wanted first.
+    pub fn first_explicit(&self) -> Option<(Arc<[f64]>, Vec<u64>)> {
+        let first = self.explicits().last()?;
+        Some((Arc::clone(first.bounds.upper()), first.read()))
+    }
+
     /// Begin at zero again.
     pub fn reset(&self) {
         self.budget.reset();

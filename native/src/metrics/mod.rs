@@ -18,9 +18,13 @@ mod snapshot;
 mod stream;
 mod subscription;
 mod timer;
+pub mod tracking;
 mod values;
 pub mod watch;
 
+pub use registry::Registry;
+pub use snapshot::Resource as MetricsResource;
+pub use stream::StreamSpec;
 pub use values::histogram_of;
 
 use pyo3::prelude::*;

@@ -16,6 +16,7 @@ use super::objects::{instrument_of, new_instrument};
 use super::reader::Reader;
 use super::shared::{ExemplarFilter, Shared, LOSSES};
 use super::stream::{Stream, StreamSpec};
+use super::tracking::Tracker;
 use crate::gil::GilCell;
 
 /// What readers need of a registry.
@@ -201,6 +202,7 @@ impl Registry {
         let spec = StreamSpec {
             instrument: Arc::downgrade(&instrument),
             scope: instrument.scope,
+            scope_itself: self.core.scope(instrument.scope),
             identity: Arc::new(Identity {
                 name,
                 description,
@@ -282,7 +284,22 @@ impl Registry {
         // SAFETY: a child has one thread after a fork.
         unsafe { aggregate::exponential::reset_after_fork() };
         aggregate::clock::reset_after_fork();
+        if let Ok(Some(tracker)) = self.core.shared.tracker.borrow().as_deref() {
+            tracker.0.renew(Vec::new());
+        }
         self.reset();
+    }
+}
+
+impl Registry {
+    /// Tell of all series, and of those that come.
+    pub fn track(&self, tracker: &Arc<Tracker>) {
+        if let Ok(mut known) = self.core.shared.tracker.borrow() {
+            *known = Some(Arc::clone(tracker));
+        }
+        for stream in self.core.all() {
+            stream.tell_all();
+        }
     }
 }
 

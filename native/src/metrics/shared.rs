@@ -1,11 +1,13 @@
 //! What all instruments of a registry share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering::Relaxed};
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet};
 
 use super::cell::Amount;
+use super::tracking::Tracker;
 use crate::gil::GilCell;
 
 /// Why a measurement was not taken as it was meant.
@@ -43,6 +45,8 @@ pub struct Shared {
     ids: AtomicU64,
     exemplars: AtomicU8,
     hooks: GilCell<Hooks>,
+    /// Is told of new series.
+    pub tracker: GilCell<Option<Arc<Tracker>>>,
 }
 
 /// Python functions for what is not an exact built-in type.
@@ -60,6 +64,7 @@ impl Default for Shared {
             ids: AtomicU64::new(0),
             exemplars: AtomicU8::new(ExemplarFilter::TraceBased as u8),
             hooks: GilCell::default(),
+            tracker: GilCell::default(),
         }
     }
 }

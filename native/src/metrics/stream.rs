@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use pyo3::ffi as py;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet};
-use wire::model::{Attributes, Identity, Value};
+use wire::model::{Attributes, Identity, Scope, Value};
 
 use super::attributes::{plain, scan, Pairs, Scan};
 use super::cell::{Cell, CellKind};
@@ -23,6 +23,7 @@ use crate::gil::GilCell;
 pub struct StreamSpec {
     pub instrument: Weak<Instrument>,
     pub scope: usize,
+    pub scope_itself: Arc<Scope>,
     pub identity: Arc<Identity>,
     pub cell: CellKind,
     pub monotonic: bool,
@@ -33,7 +34,7 @@ pub struct StreamSpec {
 }
 
 pub struct Stream {
-    pub spec: StreamSpec,
+    pub spec: Arc<StreamSpec>,
     shared: Arc<Shared>,
     /// No Python object is allocated while this is borrowed: a garbage collection may run any Python code, which may
     /// let another thread measure.
@@ -151,7 +152,7 @@ impl Stream {
     pub fn new(spec: StreamSpec, shared: Arc<Shared>) -> Self {
         let resolution = spec.resolution;
         Self {
-            spec,
+            spec: Arc::new(spec),
             shared,
             state: GilCell::default(),
             complex: Python::attach(|python| PyDict::new(python).unbind()),
@@ -303,12 +304,14 @@ impl Stream {
             }
             let named = Attributes(vec![("otel.metric.overflow".into(), Value::Bool(true))]);
             let index = state.place(self.entry(None, Pairs::empty(), Some(named), &state.explicit));
+            self.shared.tell(&self.spec, state.entries[index].as_ref());
             state.overflow = Some(index);
             return index;
         }
         let entry = self.entry(hash, pairs, complex, &state.explicit);
         state.live += 1;
         let index = state.place(entry);
+        self.shared.tell(&self.spec, state.entries[index].as_ref());
         if let Some(hash) = hash {
             state.slots.insert(hash, index);
         }
@@ -396,6 +399,7 @@ impl Stream {
                 return;
             };
             entry.begin_anew(self.shared.next_id(), wall_ns().unsigned_abs());
+            self.shared.tell(&self.spec, state.entries[place].as_ref());
             return;
         }
         let removed = state.entries[place].take();
@@ -459,6 +463,20 @@ impl Stream {
         };
         for entry in state.entries.iter_mut().flatten() {
             entry.begin_anew(self.shared.next_id(), now);
+        }
+        state
+            .entries
+            .iter()
+            .for_each(|entry| self.shared.tell(&self.spec, entry.as_ref()));
+    }
+
+    /// Have whoever follows the series know of all.
+    pub fn tell_all(&self) {
+        if let Ok(state) = self.state.borrow() {
+            state
+                .entries
+                .iter()
+                .for_each(|entry| self.shared.tell(&self.spec, entry.as_ref()));
         }
     }
 }

@@ -325,7 +325,7 @@ impl Subscription {
 }
 
 /// Bring both signs to one scale, at most `max_scale`, at which each fits.
-fn coarsen(positive: &mut Dense, negative: &mut Dense, max_size: u32, max_scale: i32) -> i32 {
+pub fn coarsen(positive: &mut Dense, negative: &mut Dense, max_size: u32, max_scale: i32) -> i32 {
     positive.trim();
     negative.trim();
     positive.fit(max_size);

@@ -8,11 +8,10 @@ mod ids;
 mod outlet;
 mod pairs;
 mod provider;
-mod recording;
 mod span;
 mod tracer;
 mod wall;
-mod written;
+pub mod written;
 
 use pyo3::prelude::*;
 
@@ -27,9 +26,5 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tracer::register(module)?;
     module.add_function(wrap_pyfunction!(hooks::connect_traces, module)?)?;
     module.add_class::<provider::TraceBatch>()?;
-    module.add_function(wrap_pyfunction!(recording::list_flights, module)?)?;
-    module.add_function(wrap_pyfunction!(recording::sweep_flights, module)?)?;
-    module.add_class::<recording::Recording>()?;
-    module.add_class::<recording::Claim>()?;
     module.add_class::<Traces>()
 }

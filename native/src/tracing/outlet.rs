@@ -21,12 +21,12 @@ use super::core::Core;
 use super::durations::{self, SERIES};
 use super::span::SAMPLED;
 use crate::clock::wall_ns;
+use crate::flights::Recorder;
 
 mod facts;
 mod recorder;
 mod waiting;
 
-pub use recorder::Recorder;
 pub use waiting::{Batch, Demand};
 
 /// A request is closed when it is this long, bytes; receivers accept at least four times as much.

@@ -1,11 +1,9 @@
 //! The traces engine as Python's provider sees it.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use flight::{folder, Flight, Identity, Layout};
+use flight::Layout;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi as py;
 use pyo3::prelude::*;
@@ -15,10 +13,11 @@ use spans::record::entry;
 
 use super::core::{Core, Ended, Kept, Limits, Sampling, LOSSES};
 use super::hooks::{Hooks, FAILED};
-use super::outlet::{Demand, Outlet, Recorder, Tracing};
+use super::outlet::{Demand, Outlet, Tracing};
 use super::pairs::Limit;
 use super::tracer::new_tracer;
 use super::written::{write_entries, InFull};
+use crate::flights::{recorder, Files};
 use crate::gil::GilCell;
 
 /// What is needed again in the child of a fork.
@@ -31,39 +30,6 @@ struct Settings {
     described: Vec<u8>,
     resource: Vec<u8>,
     schema_url: String,
-}
-
-/// Where rings are files, and whose they are.
-#[derive(Clone)]
-struct Files {
-    folder: PathBuf,
-    service: String,
-    instance: [u8; 16],
-    /// Bytes that all files of the folder may take.
-    budget: u64,
-}
-
-impl Files {
-    fn identity(&self) -> Identity {
-        Identity {
-            pid: std::process::id(),
-            instance: self.instance,
-            started_ns: crate::clock::wall_ns().unsigned_abs(),
-            service: self.service.clone(),
-        }
-    }
-}
-
-/// A new ring, in a file if there is a folder for it.
-fn recorder(ring: usize, files: Option<&Files>) -> io::Result<Arc<Recorder>> {
-    let layout = layout(ring);
-    let Some(files) = files else {
-        return Ok(Recorder::new(Arc::new(Flight::in_memory(&layout)?), None));
-    };
-    let identity = files.identity();
-    let path = files.folder.join(folder::name(&identity));
-    let flight = Flight::create(&path, &layout, &identity)?;
-    Ok(Recorder::new(Arc::new(flight), Some(path)))
 }
 
 /// The state of a provider: what its tracers share, and where its spans go.
@@ -107,7 +73,7 @@ impl Traces {
     #[new]
     fn new(ring: usize) -> PyResult<Self> {
         Hooks::get()?;
-        let recorder = recorder(ring, None)?;
+        let recorder = recorder(&layout(ring), None, "")?;
         let core = Arc::new(Core::new(Arc::clone(&recorder.flight)));
         let policy = Policy {
             mode: Mode::All,
@@ -145,7 +111,7 @@ impl Traces {
             instance,
             budget,
         });
-        let recorder = recorder(ring, files.as_ref())?;
+        let recorder = recorder(&layout(ring), files.as_ref(), "")?;
         let mut settings = self.settings()?;
         (settings.ring, settings.files) = (ring, files);
         // SAFETY: the GIL is held, so that nobody writes to either ring.
@@ -164,14 +130,7 @@ impl Traces {
     /// Copy what is recorded now to a new file of the folder; its path.
     fn snapshot(&self, python: Python<'_>, folder: PathBuf, service: &str) -> PyResult<PathBuf> {
         let recorder = self.outlet.recorder();
-        let files = Files {
-            folder,
-            service: service.to_owned(),
-            instance: [0; 16],
-            budget: u64::MAX,
-        };
-        let path = files.folder.join(folder::name(&files.identity()));
-        python.detach(|| folder::snapshot(&recorder.flight, &path))?;
+        let path = python.detach(|| recorder.snapshot(folder, service))?;
         Ok(path)
     }
 
@@ -451,13 +410,10 @@ impl Traces {
         unsafe {
             let parents = Arc::clone(&self.core.hot().flight);
             let settings = self.settings()?;
-            let ring = settings.ring;
-            if let Some(files) = &settings.files {
-                let now = SystemTime::now();
-                let _kept = folder::sweep(&files.folder, files.budget, Duration::MAX, now);
-            }
-            let recorder =
-                recorder(ring, settings.files.as_ref()).or_else(|_| recorder(ring, None))?;
+            let layout = layout(settings.ring);
+            settings.files.iter().for_each(Files::sweep);
+            let recorder = recorder(&layout, settings.files.as_ref(), "")
+                .or_else(|_| recorder(&layout, None, ""))?;
             self.core.use_ring(Arc::clone(&recorder.flight), true);
             self.describe(&settings.described);
             self.core.hot().ids.reseed();

@@ -4,10 +4,11 @@ use flight::{OpenSpan, MAX_RECORD};
 use pyo3::ffi as py;
 use spans::record::{kind, Head, Text, Value, Writer};
 
-use super::core::{utf8, Core, Hot, Loss};
+use super::core::{Core, Hot, Loss};
 use super::hooks::Hooks;
 use super::pairs::Pairs;
 use super::span::Span;
+use crate::names::utf8;
 
 /// Longer names and descriptions are cut, bytes.
 const LONGEST_NAME: usize = 1 << 14;
@@ -266,7 +267,7 @@ unsafe fn write_pairs(writer: &mut Writer<'_>, texts: &mut impl Texts, pairs: &P
 }
 
 #[inline(always)]
-unsafe fn write_attribute(
+pub unsafe fn write_attribute(
     writer: &mut Writer<'_>,
     texts: &mut impl Texts,
     key: Text<'_>,
@@ -293,8 +294,16 @@ unsafe fn write_nested(
     depth: usize,
 ) {
     unsafe {
-        if py::PyLong_Check(value) != 0 {
-            let digits = py::PyObject_Str(value);
+        if py::PyFloat_Check(value) != 0 {
+            writer.attribute(key, Value::Float(py::PyFloat_AS_DOUBLE(value)));
+        } else if py::PyLong_Check(value) != 0 {
+            let mut overflow = 0;
+            let whole = py::PyLong_AsLongLongAndOverflow(value, &raw mut overflow);
+            if overflow == 0 {
+                return writer.attribute(key, Value::Int(whole));
+            }
+            // Unlike `str()` this runs no code of anybody's, whatever the integer calls itself.
+            let digits = py::PyNumber_ToBase(value, 10);
             if digits.is_null() {
                 py::PyErr_Clear();
                 writer.attribute(key, Value::None);

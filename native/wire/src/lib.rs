@@ -14,6 +14,7 @@ pub mod names;
 mod numbers;
 pub mod openmetrics;
 pub mod otlp;
+pub mod parts;
 pub mod prometheus_protobuf;
 pub mod protobuf;
 mod quantiles;

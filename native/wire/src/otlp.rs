@@ -280,7 +280,7 @@ impl<'a> Requests<'a> {
 }
 
 /// The field of `Metric` that holds the data, and what stands behind the points there.
-fn frame_of(data: &Data) -> (u32, &'static [u8]) {
+pub(crate) fn frame_of(data: &Data) -> (u32, &'static [u8]) {
     const DELTA: &[u8] = &[0x10, 1];
     const CUMULATIVE: &[u8] = &[0x10, 2];
     let temporality_bytes = |temporality: &Temporality| match temporality {
@@ -303,7 +303,7 @@ fn frame_of(data: &Data) -> (u32, &'static [u8]) {
     }
 }
 
-fn scope_head(out: &mut Vec<u8>, scope: &Scope) {
+pub(crate) fn scope_head(out: &mut Vec<u8>, scope: &Scope) {
     text(out, 1, &scope.name);
     text(out, 2, &scope.version);
     attributes(out, 3, &scope.attributes);
@@ -316,7 +316,7 @@ fn number_point(out: &mut Vec<u8>, point: &NumberPoint) {
     attributes(out, 7, &point.attributes);
 }
 
-fn explicit_point(out: &mut Vec<u8>, bounds: &[f64], point: &ExplicitPoint) {
+pub(crate) fn explicit_point(out: &mut Vec<u8>, bounds: &[f64], point: &ExplicitPoint) {
     let summary = &point.summary;
     summary_head(out, summary);
     header(out, 6, point.counts.len() * 8);
@@ -337,7 +337,7 @@ fn explicit_point(out: &mut Vec<u8>, bounds: &[f64], point: &ExplicitPoint) {
     }
 }
 
-fn exponential_point(out: &mut Vec<u8>, point: &ExponentialPoint) {
+pub(crate) fn exponential_point(out: &mut Vec<u8>, point: &ExponentialPoint) {
     let summary = &point.summary;
     attributes(out, 1, &summary.attributes);
     summary_head(out, summary);
@@ -372,7 +372,7 @@ fn times(out: &mut Vec<u8>, start_ns: u64, time_ns: u64) {
     fixed64(out, 3, time_ns);
 }
 
-fn number_value(out: &mut Vec<u8>, (as_double, as_int): (u32, u32), value: Number) {
+pub(crate) fn number_value(out: &mut Vec<u8>, (as_double, as_int): (u32, u32), value: Number) {
     match value {
         Number::Float(value) => double(out, as_double, value),
         Number::Int(value) => fixed64(out, as_int, u64::from_ne_bytes(value.to_ne_bytes())),
@@ -408,7 +408,7 @@ fn exemplars(out: &mut Vec<u8>, field: u32, exemplars: &[Exemplar]) {
 }
 
 /// `KeyValue` messages.
-fn attributes(out: &mut Vec<u8>, field: u32, attributes: &Attributes) {
+pub(crate) fn attributes(out: &mut Vec<u8>, field: u32, attributes: &Attributes) {
     for (key, value) in &attributes.0 {
         if let Value::Str(value) = value {
             // By far the most frequent kind: its lengths follow from the text's, nothing has to move.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from otel_trading.export.ledger import Ledger
     from otel_trading.metrics.native.provider import NativeMeterProvider
     from otel_trading.metrics.native.reader import NativeReader
+    from otel_trading.metrics.native.recorder import MeasurementRecorder
 
     Also = Callable[[_native.Snapshot], None]
     """What adds to a collection before it is encoded."""
@@ -46,9 +47,14 @@ class NativePush(Pusher):
         temporality: Literal["cumulative", "delta", "lowmemory"] = "cumulative",
         histogram: str = "base2_exponential_bucket_histogram",
         also: Sequence[Also] = (),
+        recorder: MeasurementRecorder | None = None,
     ) -> None:
         self._also = also
         self._provider = provider
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.owner = self
+        self._mark = 0
         self._reader: NativeReader | None = provider.take_reader(
             temporality=temporality, histogram=_HISTOGRAMS[histogram]
         )
@@ -72,17 +78,31 @@ class NativePush(Pusher):
     def restart_in_child(self) -> None:
         """See ``Pusher``."""
         self._turn = threading.Lock()
+        if self._recorder is not None:
+            self._recorder.describe()
         super().restart_in_child()
+
+    def wait_closed(self) -> bool:
+        """See ``Pusher``; when all has arrived there is nothing to recover, and the recording goes."""
+        closed = super().wait_closed()
+        if self._recorder is not None:
+            self._recorder.finish(self, delivered=closed and not self._failing)
+        return closed
 
     def _push(self) -> None:
         with self._turn:
             requests, self._last = self._collected() or self._last, []
+            mark = self._mark
         for request, points in requests:
             self._deliver(points, request)
+        if self._recorder is not None and not self._failing:
+            self._recorder.settled(mark)
 
     def _collected(self) -> list[tuple[bytes, int]]:
         if self._reader is None:
             return []
+        if self._recorder is not None:
+            self._mark = self._recorder.mark()
         return _collected(self._reader, self._also).otlp(self._provider.resource)
 
 

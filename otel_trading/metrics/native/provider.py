@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.util.types import Attributes
 
+    from otel_trading.metrics.native.recorder import MeasurementRecorder
     from otel_trading.metrics.native.rules import View
     from otel_trading.metrics.native.sdk_reader import SdkReader
 
@@ -84,6 +85,8 @@ class NativeMeterProvider(api.MeterProvider):
         self._scopes: dict[int, Scope] = {}
         self._readers: dict[MetricReader | NativeReader, tuple[NativeReader | SdkReader, Collection]] = {}
         self._spares: list[NativeReader] = []
+        self.recorder: MeasurementRecorder | None = None
+        """Keeps what series hold in a file, once somebody wants that."""
         self._running = True
         self._owner = os.getpid()
         self._lock = threading.RLock()

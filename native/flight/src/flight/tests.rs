@@ -339,3 +339,22 @@ fn copies_of_open_spans_are_of_one_moment() {
     });
     assert_eq!(open_spans(&flight).len(), 3);
 }
+
+#[test]
+fn a_writer_alone_makes_room_for_itself_and_says_what_it_cost() {
+    let flight = small();
+    let mut ends = std::collections::VecDeque::new();
+    for number in 0..100_u8 {
+        let body = vec![number; MAX_RECORD / 3];
+        while write(&flight, 1, &body).is_none() {
+            // SAFETY: nobody else uses the flight, and it is the end of a record.
+            unsafe { flight.free(ends.pop_front().unwrap()) };
+        }
+        ends.push_back(flight.written());
+    }
+    flight.set_lost(7);
+    assert_eq!(read(&flight).len(), ends.len());
+    let recording = crate::recording::Recording::of_bytes(flight.copy()).unwrap();
+    assert_eq!(recording.damage(), [] as [String; 0]);
+    assert_eq!(recording.lost(), 7);
+}

@@ -28,7 +28,7 @@ fn size(scratch: &Scratch) -> u64 {
 }
 
 fn make(scratch: &Scratch, service: &str) -> Flight {
-    let path = scratch.file(&name(&identity(service)));
+    let path = scratch.file(&name(&identity(service), ""));
     Flight::create(&path, &LAYOUT, &identity(service)).expect("a file")
 }
 
@@ -36,7 +36,7 @@ fn make(scratch: &Scratch, service: &str) -> Flight {
 fn changed(scratch: &Scratch, service: &str, days: u32) {
     let file = File::options()
         .write(true)
-        .open(scratch.file(&name(&identity(service))))
+        .open(scratch.file(&name(&identity(service), "")))
         .expect("the file");
     file.set_modified(UNIX_EPOCH + days * DAY)
         .expect("to be set");
@@ -93,7 +93,7 @@ fn names_hold_what_files_may_be_called() {
         ("", "unknown-42-7.flight".to_owned()),
         (&long, format!("{}-42-7.flight", "x".repeat(NAME))),
     ] {
-        assert_eq!(name(&identity(service)), expected);
+        assert_eq!(name(&identity(service), ""), expected);
     }
 }
 

@@ -15,23 +15,23 @@ fn histories() -> Histories {
 fn nothing_is_slow_before_there_is_a_history() {
     let mut histories = histories();
     for i in 0..100 {
-        assert!(!histories.observe("tick", 1_000 + i * 1_000_000, i));
+        assert!(!histories.is_slow("tick", 1_000 + i * 1_000_000, i));
     }
-    assert!(histories.observe("tick", 200_000_000, 101));
-    assert!(!histories.observe("other", u64::MAX, 102));
+    assert!(histories.is_slow("tick", 200_000_000, 101));
+    assert!(!histories.is_slow("other", u64::MAX, 102));
 }
 
 #[test]
 fn equal_durations_are_never_slow() {
     for duration in [0, 1, 999, 1_000_000, 123_456_789, 1 << 40] {
         let mut histories = histories();
-        let slow = (0..1_000).filter(|i| histories.observe("tick", duration, i * SECOND / 10));
+        let slow = (0..1_000).filter(|i| histories.is_slow("tick", duration, i * SECOND / 10));
         assert_eq!(slow.count(), 0, "{duration}");
-        assert!(histories.observe("tick", duration * 2 + 100, 100 * SECOND));
+        assert!(histories.is_slow("tick", duration * 2 + 100, 100 * SECOND));
         // Also with one that is greater, so that the greatest is not what bounds them.
         let slow = (0..1_000).filter(|i| {
             let now_ns = (101 + i) * SECOND / 10;
-            histories.observe("tick", duration, now_ns)
+            histories.is_slow("tick", duration, now_ns)
         });
         assert_eq!(slow.count(), 0, "{duration}");
     }
@@ -40,11 +40,11 @@ fn equal_durations_are_never_slow() {
 #[test]
 fn a_root_does_not_raise_the_bar_it_is_compared_with() {
     let mut histories = Histories::new(1.0, 1, 10);
-    histories.observe("tick", 1_000, 0);
+    histories.is_slow("tick", 1_000, 0);
     // Each is slower than all before, the bar is due with each, and made of those before.
     for i in 1..30 {
-        assert!(histories.observe("tick", 1_000 << i, 2 * i * SECOND));
-        assert!(!histories.observe("tick", 1_000 << i, (2 * i + 1) * SECOND));
+        assert!(histories.is_slow("tick", 1_000 << i, 2 * i * SECOND));
+        assert!(!histories.is_slow("tick", 1_000 << i, (2 * i + 1) * SECOND));
     }
 }
 
@@ -55,7 +55,7 @@ fn one_in_a_hundred_is_slow_and_it_is_the_slowest() {
     let mut all = Vec::new();
     for i in 0..50_000_u64 {
         let duration = (1e6 * random.lognormal(1.0)) as u64;
-        let slow = histories.observe("tick", duration, i * SECOND / 1_000);
+        let slow = histories.is_slow("tick", duration, i * SECOND / 1_000);
         all.push((duration, slow));
     }
     let late = &mut all[10_000..];
@@ -71,7 +71,7 @@ fn a_bar_follows_the_last_minutes() {
     let mut histories = histories();
     let mut observe = |minute: u64, duration| {
         (0..120)
-            .map(|i| histories.observe("tick", duration, (60 * minute + i / 2) * SECOND))
+            .map(|i| histories.is_slow("tick", duration, (60 * minute + i / 2) * SECOND))
             .filter(|&slow| slow)
             .count()
     };
@@ -90,15 +90,15 @@ fn a_bar_follows_the_last_minutes() {
 fn names_that_come_once_push_out_each_other_only() {
     let mut histories = histories();
     for i in 0..200 {
-        histories.observe("tick", 1_000_000, i);
-        histories.observe("fill", 2_000_000, i);
+        histories.is_slow("tick", 1_000_000, i);
+        histories.is_slow("fill", 2_000_000, i);
     }
     for i in 0..10_000 {
-        histories.observe(&format!("order {i}"), 1_000, 1_000 + i);
+        histories.is_slow(&format!("order {i}"), 1_000, 1_000 + i);
     }
     assert!(histories.places.len() <= 10 && histories.all.len() <= 10);
-    assert!(histories.observe("tick", 1_500_000, 20_000));
-    assert!(!histories.observe("fill", 1_500_000, 20_000));
+    assert!(histories.is_slow("tick", 1_500_000, 20_000));
+    assert!(!histories.is_slow("fill", 1_500_000, 20_000));
     assert_eq!(histories.unknown(), 0);
 }
 
@@ -107,16 +107,16 @@ fn without_room_a_name_has_no_history_until_another_is_idle() {
     let mut histories = histories();
     for i in 0..10 {
         for _ in 0..100 {
-            histories.observe(&format!("name {i}"), 1_000, 0);
+            histories.is_slow(&format!("name {i}"), 1_000, 0);
         }
     }
-    assert!(!histories.observe("new", 1_000, 1));
+    assert!(!histories.is_slow("new", 1_000, 1));
     assert_eq!(histories.unknown(), 1);
     for i in 0..100 {
-        assert!(!histories.observe("new", 1_000, 1_000 * SECOND + i));
+        assert!(!histories.is_slow("new", 1_000, 1_000 * SECOND + i));
     }
-    assert!(histories.observe("new", 2_000, 1_001 * SECOND));
+    assert!(histories.is_slow("new", 2_000, 1_001 * SECOND));
     let mut nothing = Histories::new(0.99, 100, 0);
-    assert!(!nothing.observe("tick", 1, 0));
+    assert!(!nothing.is_slow("tick", 1, 0));
     assert_eq!(nothing.unknown(), 1);
 }

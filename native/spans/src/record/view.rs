@@ -170,6 +170,13 @@ impl<'a> IntoIterator for Attributes<'a> {
 #[derive(Clone, Debug)]
 pub struct AttributesIter<'a>(Input<'a>);
 
+impl<'a> AttributesIter<'a> {
+    /// Those that were not given yet.
+    pub(super) const fn rest(self) -> Attributes<'a> {
+        Attributes(self.0)
+    }
+}
+
 impl<'a> Iterator for AttributesIter<'a> {
     type Item = (Text<'a>, Value<'a>);
 

@@ -1,6 +1,6 @@
 #![allow(clippy::inline_always)] // measured: handed to a call, a value goes through memory, which costs more than the put
 
-use super::{tag, Attributes, Elements, Head, Text, Value, MAX_DEPTH};
+use super::{log, tag, Attributes, Elements, Head, LogHead, Text, Value, MAX_DEPTH};
 
 /// Where nobody's count of dropped attributes is.
 const NOWHERE: usize = usize::MAX - 4;
@@ -88,6 +88,34 @@ impl<'a> Writer<'a> {
         out.u32(head.dropped_events);
         out.u32(head.dropped_links);
         name.text(head.name);
+    }
+
+    /// What every log record has; to be put first, and after it an attribute without a key: what was logged.
+    #[inline]
+    pub fn log_head(&mut self, head: &LogHead<'_>) {
+        self.dropped = log::DROPPED;
+        let Some((mut out, mut text)) = self.room_before::<{ log::HEAD }>(head.severity_text)
+        else {
+            return;
+        };
+        out.u64(head.time_ns);
+        out.u64(head.observed_ns);
+        out.u64(head.sequence);
+        out.u64(head.prefix);
+        out.bytes(&head.trace_id);
+        out.bytes(&head.span_id);
+        out.u32(head.scope);
+        out.bytes(&[head.severity, head.trace_flags, head.marks]);
+        out.u32(head.dropped_attributes);
+        text.text(head.severity_text);
+        self.plain_text(head.event_name);
+    }
+
+    /// Note that not all of the log record is there.
+    pub fn mark_cut(&mut self) {
+        if let Some(marks) = self.buffer.get_mut(log::MARKS) {
+            *marks |= log::marks::CUT;
+        }
     }
 
     /// Why the span has its status; directly after the head, once.

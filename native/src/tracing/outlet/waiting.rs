@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::recorder::{Origin, Recorder};
+use super::recorder::Origin;
+use crate::flights::Recorder;
 
 /// Encoded requests that wait for the sender, bytes.
 pub const WAITING_BYTES: usize = 64 << 20;

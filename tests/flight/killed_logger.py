@@ -1,0 +1,73 @@
+"""A bot that logs and delivers until it is killed, and says in shared memory how far it came.
+
+Its receiver is a file: what arrives there is a line with the record's uid.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.sdk._logs import LoggerProvider
+
+from otel_trading.export.delivery import Delivery, Outcome, Receiver
+from otel_trading.export.ledger import Ledger
+from otel_trading.export.queue import BatchQueue
+from otel_trading.logs.processor import QueueLogProcessor
+from otel_trading.logs.recorder import RECORDER, UID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_trading.logs.recorder import RecordedLog
+
+
+class FileSender:
+    """A fake: writes what arrives into a file, and confirms it afterwards."""
+
+    target = "file"
+    receiver = Receiver("file")
+
+    def __init__(self, path: str) -> None:
+        self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - open until the process is killed
+
+    def send(self, batch: Sequence[RecordedLog]) -> Delivery:
+        lines = [str(dict(item.log_record.attributes or {})[UID]) + "\n" for item in batch]
+        self._file.write("".join(lines).encode())
+        return Delivery(Outcome.SENT)
+
+    def reachable(self) -> bool:
+        return True
+
+    def restart_in_child(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def main(folder: str, counters: str, arrived: str) -> None:
+    RECORDER.record(Path(folder), size=1 << 21, service="killed")
+    queue: BatchQueue[RecordedLog] = BatchQueue(
+        FileSender(arrived), Ledger("logs"), capacity=100_000, batch_size=64, delay=0.002
+    )
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(QueueLogProcessor(queue, RECORDER))
+    logger = provider.get_logger("bot", "1.2")
+    with Path(counters).open("r+b") as file:
+        progress = memoryview(mmap.mmap(file.fileno(), 16)).cast("Q")
+    number = 0
+    while True:
+        number += 1
+        logger.emit(
+            severity_number=SeverityNumber.ERROR if number % 3 else SeverityNumber.DEBUG,
+            body=f"record {number} " + "x" * (number % 50),
+            attributes={"number": number, "half": number / 2},
+            event_name="trading.order.rejected" if number % 5 == 0 else None,
+        )
+        progress[0] = number
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,270 @@
+"""What is recorded of log records, and what has to go when there is no room."""
+
+from __future__ import annotations
+
+import enum
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.sdk._logs import ReadWriteLogRecord
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from otel_trading import _native
+from otel_trading.flight.folder import recordings
+from otel_trading.logs.recorder import LogRecorder
+from tests.flight.conftest import environment, until, values
+from tests.forks import in_child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.core.conftest import Configure
+    from tests.core.otlp_receiver import OtlpReceiver
+
+SIZE = 1 << 21
+SCOPE = InstrumentationScope("bot", "1.2")
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+@pytest.fixture
+def recorder(folder: Path) -> LogRecorder:
+    made = LogRecorder()
+    made.record(folder, size=SIZE, service="test-bot")
+    return made
+
+
+def made(severity: SeverityNumber = SeverityNumber.ERROR, **given: Any) -> LogRecord:
+    """Make a record as the SDK hands it to processors."""
+    record = LogRecord(timestamp=1_000, observed_timestamp=2_000, severity_number=severity, **given)
+    return ReadWriteLogRecord(log_record=record).log_record
+
+
+def read(folder: Path) -> _native.Recording:
+    (path,) = folder.glob("*.logs.flight")
+    return _native.Recording(path)
+
+
+def arrived(recording: _native.Recording) -> list[Any]:
+    requests = [ExportLogsServiceRequest.FromString(request) for request, _ in recording.requests()]
+    scopes = [scope for request in requests for scope in request.resource_logs[0].scope_logs]
+    return [record for scope in scopes for record in scope.log_records]
+
+
+def test_a_record_is_recovered_as_it_was(recorder: LogRecorder, folder: Path) -> None:
+    """All of it, under the uid that the delivered one has."""
+    attributes = {
+        "text": "ä",
+        "int": 7,
+        "big": 2**70,
+        "float": 0.5,
+        "flag": True,
+        "list": ["a", 1],
+        "level": Level.HIGH,
+    }
+    record = made(
+        severity_text="ERROR", body={"leg": [1, 2]}, attributes=attributes, event_name="trading.order.rejected"
+    )
+    record.trace_id, record.span_id, record.trace_flags = 1 << 100, 5, 1  # type: ignore[assignment]
+    sequence = recorder.write(record, SCOPE)
+    assert sequence == 1
+    (found,) = arrived(read(folder))
+    assert (found.time_unix_nano, found.observed_time_unix_nano) == (1_000, 2_000)
+    assert (found.severity_number, found.severity_text) == (17, "ERROR")
+    assert found.event_name == "trading.order.rejected"
+    assert (found.trace_id, found.span_id, found.flags) == ((1 << 100).to_bytes(16), (5).to_bytes(8), 1)
+    assert [each.int_value for each in found.body.kvlist_value.values[0].value.array_value.values] == [1, 2]
+    told = values(found)
+    assert told.pop("list").values[1].int_value == 1
+    assert told.pop("log.record.uid") == (record.attributes or {})["log.record.uid"]
+    assert told == {
+        "text": "ä",
+        "int": 7,
+        "big": str(2**70),
+        "float": 0.5,
+        "flag": True,
+        "level": 3,
+        "trading.telemetry.recovered": True,
+    }
+
+
+def test_what_is_too_long_is_cut_and_says_so(recorder: LogRecorder, folder: Path) -> None:
+    """A body has 4 KiB, a record 8; what is delivered is not cut."""
+    record = made(body="ä" * 10_000, attributes={"long": "x" * 9_000, "short": 1})
+    recorder.write(record, SCOPE)
+    assert record.body == "ä" * 10_000
+    (found,) = arrived(read(folder))
+    assert found.body.string_value == "ä" * 2_048
+    assert found.dropped_attributes_count == 1
+    told = values(found)
+    assert (told["short"], told["trading.telemetry.truncated"]) == (1, True)
+    assert "long" not in told
+
+
+@pytest.mark.parametrize("body", ["a lone \ud800", object(), float("nan"), None, b"\xff", ["nested", {"a": object()}]])
+def test_any_body_can_be_recorded(recorder: LogRecorder, folder: Path, body: Any) -> None:
+    """Nothing that somebody logs is an error."""
+    assert recorder.write(made(body=body, attributes={"\ud800": "\ud800"}), SCOPE) == 1
+    recording = read(folder)
+    assert recording.damage == []
+    assert len(arrived(recording)) == 1
+
+
+def test_what_cannot_be_recorded_is_delivered_all_the_same(recorder: LogRecorder) -> None:
+    """A time that is none."""
+    record = made(body="x")
+    record.timestamp = "yesterday"  # type: ignore[assignment]
+    assert recorder.write(record, SCOPE) == 0
+
+
+def test_the_newest_important_records_stay_and_the_others_are_counted(recorder: LogRecorder, folder: Path) -> None:
+    """When nobody delivers."""
+    for number in range(20_000):
+        recorder.write(made(body=str(number), attributes={"text": "x" * 200}), SCOPE)
+    recording = read(folder)
+    bodies = [record.body.string_value for record in arrived(recording)]
+    assert recording.damage == []
+    assert bodies == [str(number) for number in range(20_000 - len(bodies), 20_000)]
+    assert 20_000 - len(bodies) == recording.lost <= recorder.core.counts()["overwritten_important"]
+    assert len(bodies) * 200 > SIZE / 3
+
+
+def test_a_burst_of_low_ones_takes_no_room_of_important_ones(recorder: LogRecorder, folder: Path) -> None:
+    """They are left out of the recording beyond half of it."""
+    recorder.write(made(body="first"), SCOPE)
+    for number in range(20_000):
+        recorder.write(made(SeverityNumber.DEBUG, body=str(number), attributes={"text": "x" * 200}), SCOPE)
+    recorder.write(made(body="last"), SCOPE)
+    recording = read(folder)
+    bodies = [record.body.string_value for record in arrived(recording)]
+    assert bodies[0] == "first"
+    assert bodies[-1] == "last"
+    counts = recorder.core.counts()
+    assert counts["left_out"] == 20_002 - len(bodies)
+    assert recording.lost == counts["overwritten_important"] == counts["overwritten_low"] == 0
+
+
+def test_what_is_settled_is_not_recovered_and_makes_room(recorder: LogRecorder, folder: Path) -> None:
+    """However much is logged, as long as it is delivered."""
+    for number in range(20_000):
+        sequence = recorder.write(made(body=str(number), attributes={"text": "x" * 200}), SCOPE)
+        if number % 1_000 == 999:
+            recorder.settled(sequence - 1)
+    recording = read(folder)
+    assert recording.lost == 0
+    assert [record.body.string_value for record in arrived(recording)] == ["19999"]
+    recorder.settled(sequence)
+    assert arrived(read(folder)) == []
+    assert recorder.core.finish()
+    assert list(folder.iterdir()) == []
+
+
+def test_numbers_go_on_in_another_recording(recorder: LogRecorder, folder: Path) -> None:
+    """The old one goes when all in it is settled."""
+    first = recorder.write(made(body="a"), SCOPE)
+    old = recorder.core.recording
+    recorder.record(folder, size=2 * SIZE, service="test-bot")
+    second = recorder.write(made(body="b"), SCOPE)
+    assert (first, second) == (1, 2)
+    assert old is not None
+    assert old.exists()
+    recorder.settled(first)
+    assert not old.exists()
+    assert [record.body.string_value for record in arrived(read(folder))] == ["b"]
+
+
+def test_a_forked_child_records_into_a_file_of_its_own(recorder: LogRecorder, folder: Path) -> None:
+    """With uids of its own, and only once it logs something."""
+    recorder.write(made(body="parent's"), SCOPE)
+    (parents,) = folder.iterdir()
+    before = parents.read_bytes()
+    assert in_child(lambda: len(list(folder.iterdir()))) == 1
+
+    def child() -> str:
+        record = made(body="child's")
+        recorder.write(record, SCOPE)
+        return str((record.attributes or {})["log.record.uid"])
+
+    uid = in_child(child)
+    assert parents.read_bytes() == before
+    (childs,) = [path for path in folder.iterdir() if path != parents]
+    (found,) = arrived(_native.Recording(childs))
+    assert found.body.string_value == "child's"
+    assert values(found)["log.record.uid"] == uid
+    assert uid != values(arrived(_native.Recording(parents))[0])["log.record.uid"]
+
+
+BOT = """
+import logging, os, sys, time
+import otel_trading as ot
+telemetry = ot.configure(service_name="test-bot", endpoint=sys.argv[1], flight_folder=sys.argv[2], ops_enabled=False,
+                         traces_exporter="none", log_delay=60.0, metric_interval=60.0)
+orders = telemetry.meter.create_counter("bot.orders")
+for number in range(10):
+    logging.getLogger("bot").warning("order %s is lost", number, extra={"trading.order.id": str(number)})
+    orders.add(1)
+time.sleep(0.5)
+"""
+
+
+def test_log_records_and_totals_of_a_killed_bot_arrive_at_the_next_start(
+    configured: Configure, receiver: OtlpReceiver, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without traces, too; each signal at its own endpoint, with the resource of the bot."""
+    source = BOT + "\nos.kill(os.getpid(), 9)\n"
+    bot = subprocess.run([sys.executable, "-c", source, receiver.url, str(folder)], env=environment(), check=False)
+    assert bot.returncode == -signal.SIGKILL
+    assert receiver.logs == []
+    assert sorted(each.path.suffixes[-2] for each in recordings(folder)) == [".logs", ".metrics"]
+    configured(metric_interval=60.0)
+    until(lambda: all(each.state == "recovered" for each in recordings(folder) if not each.in_use))
+    texts = [record.body.string_value for record in receiver.logs]
+    assert [text for text in texts if "is lost" in text] == [f"order {number} is lost" for number in range(10)]
+    recovered = [record for record in receiver.logs if "is lost" in record.body.string_value]
+    assert [values(record)["trading.order.id"] for record in recovered] == [str(number) for number in range(10)]
+    assert all(values(record)["trading.telemetry.recovered"] for record in recovered)
+    assert "recovered 10 log records of test-bot" in caplog.text
+    assert [point.as_int for point in _points(receiver, "bot.orders")] == [10]
+
+
+def _points(receiver: OtlpReceiver, name: str) -> list[Any]:
+    return [point for metric in receiver.metrics(name) for point in metric.sum.data_points]
+
+
+def test_nothing_is_left_after_a_clean_end(configured: Configure, receiver: OtlpReceiver, folder: Path) -> None:
+    """Log records and measurements have arrived as well."""
+    import logging
+
+    telemetry = configured()
+    logging.getLogger("bot").warning("something")
+    telemetry.meter.create_counter("bot.orders").add(1)
+    assert len(list(folder.iterdir())) == 3
+    assert telemetry.shutdown(5)
+    assert list(folder.iterdir()) == []
+    (record,) = [record for record in receiver.logs if record.body.string_value == "something"]
+    assert values(record)["log.record.uid"]
+
+
+def test_log_records_that_do_not_arrive_until_the_end_stay(
+    configured: Configure, receiver: OtlpReceiver, folder: Path
+) -> None:
+    """So do the last totals."""
+    import logging
+
+    receiver.status = 503
+    telemetry = configured(traces_exporter="none")
+    logging.getLogger("bot").warning("something")
+    telemetry.meter.create_counter("bot.orders").add(3)
+    assert not telemetry.shutdown(0.5)
+    assert "something" in [log["body"] for log in read(folder).logs()]
+    (path,) = folder.glob("*.metrics.flight")
+    assert _native.Recording(path).requests()
+    assert os.getpid() == _native.Recording(path).pid
