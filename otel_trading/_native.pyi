@@ -41,6 +41,7 @@ __all__ = [
     "Traces",
     "UpDownCounter",
     "connect_traces",
+    "end_by",
     "hold_ticks",
     "list_flights",
     "monotonic_ns",
@@ -51,6 +52,7 @@ __all__ = [
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+def end_by(signal: int) -> None: ...
 def hold_ticks(seconds: float | None) -> None: ...
 def monotonic_ns() -> int: ...
 def refine(histogram: Histogram, max_size: int, max_scale: int) -> None: ...

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from otel_trading import forks
 from otel_trading.settings import Problem, Resolved, report, resolve
 from otel_trading.settings.plugins import configurator
 from otel_trading.settings.standard import repaired_environment, timeout_hints, unusable
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 _NOWHERE = Path(os.devnull)
 _DECLARED = "OTEL_CONFIG_FILE"
-_lock = threading.RLock()
+_lock = forks.lock()
 _current: Telemetry | None = None
 _native_provider: NativeMeterProvider | None = None
 _native_tracers: NativeTracerProvider | None = None
@@ -98,6 +97,7 @@ class Options(TypedDict, total=False):
     propagators: Exporters | str
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     shutdown_timeout: float
+    exit_signals: bool
     runtime_enabled: bool
     runtime_gc: bool
     runtime_event_loops: bool
@@ -302,7 +302,6 @@ def _make_global(telemetry: Telemetry) -> None:
     metrics.set_meter_provider(telemetry.meter_provider)
     trace.set_tracer_provider(telemetry.tracer_provider)
     _logs.set_logger_provider(telemetry.logger_provider)
-    atexit.register(telemetry.shutdown)
     os.register_at_fork(after_in_child=telemetry.restart_in_child)
 
 

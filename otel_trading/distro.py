@@ -6,10 +6,14 @@ import os
 from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
-from opentelemetry.sdk._configuration import _BaseConfigurator
 
 from otel_trading.settings import report
 from otel_trading.settings.standard import repaired_environment, unusable
+
+with repaired_environment(
+    unusable(os.environ)
+):  # the SDK reads some of it while it is imported; configure() reports it
+    from opentelemetry.sdk._configuration import _BaseConfigurator
 
 _OURS = frozenset({"aiohttp-client", "logging"})
 """Instrumentations that ``configure()`` sets up itself, with rules of its own."""

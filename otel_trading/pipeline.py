@@ -14,6 +14,7 @@ from otel_trading.export.plugin import PluginSender, load
 from otel_trading.export.queue import BatchQueue
 from otel_trading.extras import MissingExtraError, require
 from otel_trading.metrics.boundaries import SECONDS
+from otel_trading.resource import of_child
 from otel_trading.settings import Problem, Resolved
 
 if TYPE_CHECKING:
@@ -122,6 +123,17 @@ class Pipeline:
             yield RECORDER
         if self.native is not None and self.native.recorder is not None:
             yield self.native.recorder.core
+
+    def begin_in_child(self) -> None:
+        """Report a forked child's own, from zero."""
+        self.resource = of_child(self.resource)
+        for provider in (self.tracer_provider, self.meter_provider, self.logger_provider):
+            renew = getattr(provider, "set_resource", None) or provider._update_resource  # type: ignore[union-attr]  # noqa: SLF001 - the native providers', and what the SDK's do themselves
+            renew(self.resource)
+        if self.native is None:
+            from otel_trading.metrics.provider import begin_at_zero
+
+            begin_at_zero(self.meter_provider)  # type: ignore[arg-type]  # the SDK's
 
     def restart_in_child(self) -> None:
         """Begin anew in a forked child."""

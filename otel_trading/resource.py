@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def build_resource(settings: Settings, version: str) -> Resource:
-    """The resource of this process; a forked child gets an instance id of its own from the SDK."""
+    """The resource of this process; see ``of_child`` for those it forks."""
     from opentelemetry.sdk.resources import Resource
 
     attributes: dict[str, str | int] = {
@@ -35,6 +35,17 @@ def build_resource(settings: Settings, version: str) -> Resource:
     if settings.service_version:
         attributes["service.version"] = settings.service_version
     return Resource.create(attributes)
+
+
+def of_child(parent: Resource) -> Resource:
+    """The resource of a forked child: the parent's, under an instance id of its own.
+
+    The id is the one the SDK gives the child, also where the parent's was set by hand: two processes with the same one
+    would overwrite each other's metrics.
+    """
+    from opentelemetry.sdk.resources import Resource, ServiceInstanceIdResourceDetector
+
+    return parent.merge(ServiceInstanceIdResourceDetector().detect()).merge(Resource({"process.pid": os.getpid()}))
 
 
 def service_name(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from otel_trading.companions import Companions
+from otel_trading.exits import Exits
 from otel_trading.metrics.timers import Timers
 from otel_trading.tracing.ticks import Ticks
 
@@ -89,6 +90,8 @@ class Telemetry:
         self._lock = threading.RLock()
         self._owner = os.getpid()
         self._running = False
+        self.ended = threading.Event()
+        self.exits = Exits(self)
         self._draining: list[threading.Thread] = []
         self._observed: list[Meter] = []
         self.timers = Timers(lambda: self.meter)
@@ -112,6 +115,8 @@ class Telemetry:
         self._uninstrument = uninstrument
         self._problems = problems
         self._running = True
+        self.ended.clear()
+        self.exits.watch(signals=resolved.settings.exit_signals and not resolved.settings.disabled)
         if not any(self.meter is observed for observed in self._observed):
             self._observed.append(self.meter)
             self.observe_itself()
@@ -181,6 +186,32 @@ class Telemetry:
         return self.timers.timer(name, budget, description, attributes)
 
     @property
+    def enabled(self) -> bool:
+        """Whether anything is taken from the bot: the switch to throw while it runs. Off, its calls return at once.
+
+        A signal that the settings turn off stays off.
+
+        >>> import otel_trading as ot
+        >>> telemetry = ot.configure(traces_exporter="none", metrics_exporter="none", logs_exporter="none",
+        ...                          ops_port=0, banner=False)
+        >>> telemetry.enabled = False
+        >>> telemetry.tracer.start_span("tick").is_recording()
+        False
+        >>> telemetry.enabled = True
+        >>> telemetry.shutdown()
+        True
+        """
+        return self.meter_provider.enabled or self.tracer_provider.enabled or self.logger_provider.enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        settings = self.settings
+        on = enabled and not settings.disabled
+        self.meter_provider.enabled = on and settings.metrics_enabled
+        self.tracer_provider.enabled = on and settings.traces_enabled
+        self.logger_provider.enabled = on and settings.logs_enabled
+
+    @property
     def measuring(self) -> bool:
         """Whether metrics are measured: the switch to throw while the bot runs. Off, calls return at once."""
         return self.meter_provider.enabled
@@ -216,6 +247,11 @@ class Telemetry:
     def logger(self) -> Logger:
         """An OpenTelemetry logger; the standard library's ``logging`` is shipped without it."""
         return self.logger_provider.get_logger(SCOPE)
+
+    @property
+    def patience(self) -> float:
+        """How many seconds ``flush`` and ``shutdown`` may take when nothing else is said."""
+        return self.settings.shutdown_timeout
 
     @property
     def running(self) -> bool:
@@ -271,10 +307,19 @@ class Telemetry:
             if not self._running or os.getpid() != self._owner:
                 return True
             self._running = False
+        try:
+            return self._shutdown(deadline)
+        finally:
+            self.exits.give_back()
+            self.ended.set()
+
+    def _shutdown(self, deadline: float) -> bool:
         if self.settings.summary_at_exit:
             self._print_summary()
         self._detach()
-        delivered = [self._pipeline.close(deadline), *(added.shutdown(deadline) for added in self._added())]
+        delivered = [self._pipeline.close(deadline)]
+        self.tracer_provider.let_go()
+        delivered += [added.shutdown(deadline) for added in self._added()]
         for thread in self._draining:
             thread.join(max(0.0, deadline - time.monotonic()))
         self.companions.stop()
@@ -339,9 +384,15 @@ class Telemetry:
         self._lock = threading.RLock()
         self._owner = os.getpid()
         self._draining = []
+        self.ended = threading.Event()
+        if not self._running:
+            self.ended.set()
+        self.exits.restart_in_child()
+        self.meter_provider.restart_in_child()
         if self.ops is not None:
             self.ops.abandon_in_child()
             self.ops = None
+        self._pipeline.begin_in_child()
         if self._running:
             self.companions.restart_in_child()
             self._pipeline.restart_in_child()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +15,6 @@ from otel_trading.stack.components import BACKENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # nothing of a developer's shell decides what a test sends where
 for name in [name for name in os.environ if name.startswith("OTEL_") and not name.startswith("OTEL_TRADING_")]:
@@ -47,3 +49,15 @@ def own_stack(backends: None, tmp_path: Path) -> Iterator[Stack]:
     """Give the real backends on free ports to one test, which may break them."""
     with Stack(ports=Ports.free(), data_dir=tmp_path / "stack", settings=QUICK) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def settable_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the wall clock that can be set, to be preloaded."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    built = tmp_path_factory.mktemp("clock") / "clock.so"
+    source = Path(__file__).with_name("settable_clock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", built, source, "-ldl"], check=True)
+    return built

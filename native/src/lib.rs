@@ -4,6 +4,7 @@
 
 mod clock;
 mod events;
+mod exits;
 mod ffi;
 mod flights;
 mod gil;
@@ -26,6 +27,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clock::monotonic_ns, module)?)?;
     module.add_function(wrap_pyfunction!(clock::wall_ns, module)?)?;
     module.add_function(wrap_pyfunction!(clock::hold_ticks, module)?)?;
+    module.add_function(wrap_pyfunction!(exits::end_by, module)?)?;
     events::register(module)?;
     logs::register(module)?;
     measurements::register(module)?;

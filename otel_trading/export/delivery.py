@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from otel_trading import forks
 from otel_trading.export import bounded
 from otel_trading.settings import report
 
@@ -45,7 +45,7 @@ class Receiver:
 
     def __init__(self, target: str) -> None:
         self.target = target
-        self._lock = threading.RLock()
+        self._lock = forks.lock()
         self._gone = False
 
     def gone(self, reason: str) -> None:

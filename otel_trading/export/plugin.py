@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from otel_trading.export import bounded
 from otel_trading.export.delivery import Delivery, Outcome, Receiver
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from otel_trading.export.destination import Signal
 
 Item = TypeVar("Item")
+
+_PARTING = 1.0
+"""Seconds an exporter may take to shut down, beyond what its deliveries were given."""
 
 GROUPS: dict[Signal, str] = {
     "traces": "opentelemetry_traces_exporter",
@@ -29,6 +34,7 @@ class PluginSender(Generic[Item]):
         self.target = name
         self.receiver = Receiver(name)
         self.exporter = exporter
+        self._closed = False
 
     def send(self, batch: Sequence[Item]) -> Delivery:
         """Hand the batch to the exporter and take its word."""
@@ -44,7 +50,12 @@ class PluginSender(Generic[Item]):
         """Leave it to the exporter."""
 
     def close(self) -> None:
-        """Shut the exporter down."""
+        """Shut the exporter down, once, and leave it alone when it hangs."""
+        if not self._closed:
+            self._closed = True
+            bounded.finished(bounded.start([self._shutdown], "otel-plugin"), time.monotonic() + _PARTING)
+
+    def _shutdown(self) -> None:
         with contextlib.suppress(Exception):
             self.exporter.shutdown()
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import logging
 import logging.config
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
+from otel_trading import values
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry._logs import LoggerProvider
+    from otel_trading.logs.switch import SwitchLoggerProvider
 
 _OWN = frozenset({"otel_trading", "urllib3.connectionpool"})
 _OWN_PREFIX = "opentelemetry."
@@ -21,20 +26,38 @@ _OWN_PREFIX = "opentelemetry."
 class BridgeHandler(LoggingHandler):
     """Ships log records; like the handlers of the standard library it never raises into the caller."""
 
-    def __init__(self, level: int, provider: LoggerProvider) -> None:
+    def __init__(self, level: int, provider: SwitchLoggerProvider) -> None:
         super().__init__(level=level, logger_provider=provider)
         self._root = logging.getLogger()
+        self._provider = provider
 
     def emit(self, record: logging.LogRecord) -> None:
         """Ship one record, and let it be printed where it would have been printed without us."""
         if len(self._root.handlers) == 1 and self._is_alone(record):
             self._last_resort(record)
-        if record.name in _OWN or record.name.startswith(_OWN_PREFIX):
+        if not self._provider.enabled or record.name in _OWN or record.name.startswith(_OWN_PREFIX):
             return
         try:
             super().emit(record)
         except Exception:
             self.handleError(record)
+
+    def _get_attributes(self, record: logging.LogRecord) -> tuple[dict[str, Any], str | None]:
+        """The base class's, with nothing in them that the SDK would complain about each time, or not encode."""
+        try:
+            attributes, event = super()._get_attributes(record)
+        except Exception:  # an exception that cannot be shown still has a type and a stack
+            bare = copy.copy(record)
+            bare.exc_info = None
+            attributes, event = super()._get_attributes(bare)
+            if isinstance(record.exc_info, tuple) and record.exc_info[0] is not None:
+                attributes["exception.type"] = record.exc_info[0].__name__
+                attributes["exception.stacktrace"] = "".join(traceback.format_exception(*record.exc_info))
+        cleaned = {}
+        for name, value in attributes.items():
+            with contextlib.suppress(Exception):  # one that cannot be shown costs itself
+                cleaned[values.key_text(name)] = values.clean(value)
+        return cleaned, event
 
     def flush(self) -> None:
         """Leave flushing to the telemetry handle: the base class would start a thread for it."""
@@ -62,7 +85,7 @@ class Bridge:
     A bot that never configured logging gets the root level it asked for; one that did keeps its own.
     """
 
-    def __init__(self, level: str, provider: LoggerProvider) -> None:
+    def __init__(self, level: str, provider: SwitchLoggerProvider) -> None:
         self._handler = BridgeHandler(logging.getLevelNamesMapping()[level], provider)
         self._originals: dict[str, tuple[Any, Callable[..., Any], Callable[..., Any]]] = {}
         self._root_level_before: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 
+from otel_trading import values
 from otel_trading.logs.recorder import RecordedLog
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class QueueLogProcessor(LogRecordProcessor):
         """Queue a copy of the record."""
         record = copy.copy(log_record.log_record)
         record.context = Context()
+        with contextlib.suppress(Exception):
+            record.body = values.clean(record.body)  # type: ignore[assignment]  # as any attribute's value
         scope = log_record.instrumentation_scope
         with self._queue.order:
             self._queue.put(

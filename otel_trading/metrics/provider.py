@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
@@ -45,3 +46,14 @@ def build_meter_provider(
         exemplar_filter=_EXEMPLARS[settings.exemplar_filter](),
         _meter_configurator=configurator("meter", os.environ),
     )
+
+
+def begin_at_zero(provider: MeterProvider) -> None:
+    """Forget, in a forked child, what the parent measured and what its threads had locked, which the SDK keeps."""
+    consumer: Any = provider._measurement_consumer  # noqa: SLF001 - there is no public way
+    consumer._lock = threading.Lock()  # noqa: SLF001
+    for reader, storage in consumer._reader_storages.items():  # noqa: SLF001
+        reader._lock, storage._lock = threading.RLock(), threading.RLock()  # noqa: SLF001
+        storage._instrument_view_instrument_matches.clear()  # noqa: SLF001
+    for meter in provider._meters.values():  # noqa: SLF001
+        meter._instrument_registration_lock = threading.Lock()  # noqa: SLF001

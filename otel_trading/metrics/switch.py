@@ -11,14 +11,15 @@ as they are.
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry import metrics as api
 
+from otel_trading import forks
 from otel_trading.metrics import guard
+from otel_trading.metrics.isolated import Callbacks
+from otel_trading.metrics.native.provider import NativeMeterProvider
 from otel_trading.metrics.stopwatch import Stopwatch, per_second
 from otel_trading.settings import report
 
@@ -38,11 +39,12 @@ class SwitchMeterProvider(api.MeterProvider):
     """Hands out meters that survive ``use``."""
 
     def __init__(self, real: api.MeterProvider, ledger: Ledger) -> None:
-        self._lock = threading.RLock()
+        self._lock = forks.lock()
         self._real = real
         self._ledger = ledger
         self._meters: dict[tuple[Any, ...], SwitchMeter] = {}
         self._enabled = True
+        self._callbacks = Callbacks(self._lose)
 
     def get_meter(
         self,
@@ -58,7 +60,9 @@ class SwitchMeterProvider(api.MeterProvider):
                 return self._real.get_meter(name, version, schema_url, attributes)
             if key not in self._meters:
                 real = self._real.get_meter(name, version, schema_url, attributes)
-                self._meters[key] = SwitchMeter(name, version, schema_url, attributes, real, self._ledger)
+                self._meters[key] = SwitchMeter(
+                    name, version, schema_url, attributes, real, self._ledger, self._callbacks
+                )
             return self._meters[key]
 
     @property
@@ -77,8 +81,16 @@ class SwitchMeterProvider(api.MeterProvider):
             for meter in self._meters.values():
                 meter.enable(enabled)
 
-    def _native(self) -> Any:  # noqa: ANN401 - the native provider, which need not be loaded
-        return self._real if isinstance(self._real, _native_provider()) else None
+    def restart_in_child(self) -> None:
+        """Ask callbacks in threads of a forked child's own."""
+        self._callbacks.restart_in_child()
+
+    def _lose(self, reason: str) -> None:
+        self._ledger.emitted()
+        self._ledger.dropped(reason)
+
+    def _native(self) -> NativeMeterProvider | None:
+        return self._real if isinstance(self._real, NativeMeterProvider) else None
 
     def use(self, real: api.MeterProvider, ledger: Ledger) -> None:
         """Put another provider behind every meter and instrument handed out so far."""
@@ -87,12 +99,6 @@ class SwitchMeterProvider(api.MeterProvider):
             self._real, self._ledger = real, ledger
             for meter in self._meters.values():
                 meter.switch(real, ledger)
-
-
-def _native_provider() -> type | tuple[()]:
-    """The native provider's class, as far as it is loaded: a process on the ``sdk`` engine does not need it."""
-    module = sys.modules.get("otel_trading.metrics.native.provider")
-    return module.NativeMeterProvider if module else ()
 
 
 class _Instrument(Generic[_Real]):
@@ -239,12 +245,14 @@ class SwitchMeter(api.Meter):
         attributes: Attributes | None,
         real: api.Meter,
         ledger: Ledger,
+        callbacks: Callbacks,
     ) -> None:
         super().__init__(name, version, schema_url)
+        self._callbacks = callbacks
         self._scope = (name, version, schema_url, attributes)
         self._meter = real
         self._ledger = ledger
-        self._lock = threading.RLock()
+        self._lock = forks.lock()
         self._instruments: dict[tuple[type, str, str, str], Any] = {}
 
     def enable(self, enabled: bool) -> None:
@@ -316,17 +324,19 @@ class SwitchMeter(api.Meter):
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> api.ObservableCounter:
         """See ``opentelemetry.metrics.Meter``."""
+        for_meter = self._callbacks.of(name, callbacks)
         return self._observable(  # type: ignore[no-any-return]
-            _ObservableCounter, lambda m: m.create_observable_counter(name, callbacks, unit, description), name
+            _ObservableCounter, lambda m: m.create_observable_counter(name, for_meter(m), unit, description), name
         )
 
     def create_observable_up_down_counter(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> api.ObservableUpDownCounter:
         """See ``opentelemetry.metrics.Meter``."""
+        for_meter = self._callbacks.of(name, callbacks)
         return self._observable(  # type: ignore[no-any-return]
             _ObservableUpDownCounter,
-            lambda m: m.create_observable_up_down_counter(name, callbacks, unit, description),
+            lambda m: m.create_observable_up_down_counter(name, for_meter(m), unit, description),
             name,
         )
 
@@ -334,8 +344,9 @@ class SwitchMeter(api.Meter):
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> api.ObservableGauge:
         """See ``opentelemetry.metrics.Meter``."""
+        for_meter = self._callbacks.of(name, callbacks)
         return self._observable(  # type: ignore[no-any-return]
-            _ObservableGauge, lambda m: m.create_observable_gauge(name, callbacks, unit, description), name
+            _ObservableGauge, lambda m: m.create_observable_gauge(name, for_meter(m), unit, description), name
         )
 
     def _observable(self, kind: type, create: Callable[[api.Meter], Any], name: str) -> Any:  # noqa: ANN401

@@ -40,7 +40,7 @@ class OpsServer:
         self.port: int = self._socket.getsockname()[1]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="otel-ops", daemon=True)
         self._thread.start()
 
@@ -52,7 +52,7 @@ class OpsServer:
 
     def close(self) -> None:
         """Stop serving and give the port back."""
-        self._closing = True
+        self._closing.set()
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
@@ -65,14 +65,20 @@ class OpsServer:
 
     def _run(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # scrapes are not the bot's own requests
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except OSError:
+            if not self._closing.is_set():  # else the socket was closed before it was used
+                raise
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        if self._closing:
+        if self._closing.is_set():
             return
         from otel_trading.ops.pages import Pages  # by this thread: nobody who starts a bot waits for a web server
 
+        if self._closing.is_set():  # the import takes its time
+            return
         async with Pages(self._source, self._token if self._guarded else None).on(self._socket):
             await self._stop.wait()
 

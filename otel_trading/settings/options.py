@@ -304,6 +304,11 @@ class Settings(BaseSettings):
     shutdown_timeout: _Positive = _option(
         5.0, "Longest time shutdown may take at exit.", allowed="a number above 0 (seconds)"
     )
+    exit_signals: bool = _option(
+        True,
+        "Whether SIGTERM and SIGHUP, where the bot does not handle them, have everything delivered before they end it.",
+        allowed=_SWITCH,
+    )
 
     # What is measured without being asked for
     runtime_enabled: bool = _option(True, "Runtime telemetry as a whole on or off.", allowed=_SWITCH)

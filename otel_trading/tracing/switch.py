@@ -9,7 +9,6 @@ a span that records nothing, and is counted.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,9 @@ from opentelemetry import trace as api
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
+from otel_trading import forks
 from otel_trading.export.added import Added
-from otel_trading.tracing.silent import with_the_rest
+from otel_trading.tracing.silent import SilentSpan, with_the_rest
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -33,10 +33,12 @@ class SwitchTracerProvider(api.TracerProvider):
     """Hands out tracers that survive ``use``; processors added by others are added to each provider in turn."""
 
     def __init__(self, real: api.TracerProvider, ledger: Ledger) -> None:
-        self._lock = threading.RLock()
+        self._lock = forks.lock()
         self._real: Any = real
         self._ledger = ledger
+        self._enabled = True
         self._tracers: dict[tuple[Any, ...], SwitchTracer] = {}
+        self._delegates: list[SwitchTracer] = []
         self._native: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
         self.added: Added[SpanProcessor] = Added()
 
@@ -59,19 +61,37 @@ class SwitchTracerProvider(api.TracerProvider):
                     self._native[key] = (scope, tracer)
                     return tracer  # type: ignore[no-any-return]
                 self._tracers[key] = SwitchTracer(scope, self._real, self._ledger)
+                self._tracers[key].off = not self._enabled
             return self._tracers[key]
 
     def use(self, real: api.TracerProvider, ledger: Ledger) -> None:
         """Put another provider behind every tracer handed out so far."""
         with self._lock:
-            self._real, self._ledger = real, ledger
+            self._real, self._ledger, self._enabled = real, ledger, True
             for processor in self.added.processors:
                 self._real.add_span_processor(processor)
             for tracer in self._tracers.values():
                 tracer.switch(real, ledger)
             native = self._is_native(real)
+            self._delegates.clear()
             for scope, tracer in self._native.values():
-                tracer._delegate(None if native else SwitchTracer(scope, real, ledger))  # noqa: SLF001
+                delegate = None if native else SwitchTracer(scope, real, ledger)
+                tracer._delegate(delegate)  # noqa: SLF001 - the core's half of this
+                self._delegates += [delegate] if delegate is not None else []
+
+    @property
+    def enabled(self) -> bool:
+        """Whether spans are recorded; may be switched at any time, off the parent's context goes through."""
+        return bool(self._real.enabled) if self._is_native(self._real) else self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        with self._lock:
+            self._enabled = enabled
+            if self._is_native(self._real):
+                self._real.enabled = enabled
+            for tracer in (*self._tracers.values(), *self._delegates):
+                tracer.off = not enabled
 
     @staticmethod
     def _is_native(provider: object) -> bool:
@@ -85,8 +105,13 @@ class SwitchTracerProvider(api.TracerProvider):
     def add_span_processor(self, processor: SpanProcessor) -> None:
         """Add one of opentelemetry-sdk's span processors."""
         with self._lock:
-            self.added.processors.append(processor)
-            self._real.add_span_processor(processor)
+            self._real.add_span_processor(self.added.add(processor))
+
+    def let_go(self) -> None:
+        """Take from the native provider, which outlives a shutdown, what others added to it."""
+        if self._is_native(self._real):
+            for processor in self.added.processors:
+                self._real.remove_span_processor(processor)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush the provider in use, for callers that expect the SDK's."""
@@ -108,6 +133,7 @@ class SwitchTracer(api.Tracer):
 
     def switch(self, provider: api.TracerProvider, ledger: Ledger) -> None:
         """Take the tracer of another provider."""
+        self.off = False
         self._ledger = ledger
         self._real = provider.get_tracer(*self._scope)
 
@@ -123,6 +149,8 @@ class SwitchTracer(api.Tracer):
         set_status_on_exception: bool = True,
     ) -> api.Span:
         """See ``opentelemetry.trace.Tracer``."""
+        if self.off:
+            return SilentSpan(api.get_current_span(context).get_span_context())
         try:
             span = self._real.start_span(
                 name if isinstance(name, str) else str(name),

@@ -46,40 +46,6 @@ def complaints(run: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in run.stderr.splitlines() if line.startswith("otel-trading: ") and "deliver" not in line]
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:99999"),
-        ("OTEL_PROPAGATORS", "typo"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "abc"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "-5"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
-        ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
-        ("OTEL_METRICS_EXEMPLAR_FILTER", "typo"),
-        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
-        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc"),
-        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "abc"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
-        ("OTEL_TRACES_SAMPLER", "typo"),
-        ("OTEL_TRACES_EXPORTER", "typo"),
-        ("OTEL_PYTHON_ID_GENERATOR", "typo"),
-        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "typo"),
-        ("OTEL_TRADING_OPS_PORT", "70000"),
-        ("OTEL_TRADING_INSTRUMENT", "typo"),
-        ("OTEL_TRADING_CONFIG", "nowhere.toml"),
-    ],
-)
-def test_bot_starts_whatever_the_environment_says(bot: Bot, variable: str, value: str) -> None:
-    """One clear message that names the variable and the value; the bot runs."""
-    run = bot(MINIMAL, **{variable: value})
-    assert run.returncode == 0, run.stderr
-    assert run.stdout == "bot ran to its end in time and out\n"
-    (message,) = complaints(run)
-    assert value in message
-    assert "Traceback" not in run.stderr
-
-
 def test_malformed_file_in_the_working_folder_is_one_message(bot: Bot, tmp_path: Path) -> None:
     """A broken otel-trading.toml does not stop the bot."""
     (tmp_path / "otel-trading.toml").write_text("[ops\nport = 1", "utf-8")

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +11,10 @@ import pytest
 from tests.tracing.deviations import deviates
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.tracing.engines import Name
 
-HERE = Path(__file__)
 HOUR = 3_600
 NANOSECONDS = 10**9
 
@@ -38,24 +37,12 @@ print(json.dumps({"stepped": stepped, "event": made.named()["outer"].event.time,
 """
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the clock that can be set."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("needs a C compiler")
-    built = tmp_path_factory.mktemp("clock") / "clock.so"
-    source = HERE.with_name("clock.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", built, source, "-ldl"], check=True)
-    return built
-
-
 @pytest.mark.parametrize("ahead", [HOUR, -HOUR, 1, -1])
-def test_durations_do_not_follow_the_wall_clock(engine: Name, library: Path, ahead: int) -> None:
+def test_durations_do_not_follow_the_wall_clock(engine: Name, settable_clock: Path, ahead: int) -> None:
     """When it is set while spans are open they are as long as they were, and children and events stay inside."""
     done = subprocess.run(
-        [sys.executable, "-c", STEPS, engine, library, str(ahead)],
-        env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        [sys.executable, "-c", STEPS, engine, settable_clock, str(ahead)],
+        env={**os.environ, "LD_PRELOAD": str(settable_clock), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         check=False,

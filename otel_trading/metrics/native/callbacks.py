@@ -58,7 +58,7 @@ class Callback:
             self._failed(error)
         finally:
             self.late = time.monotonic() - began > patience
-            self._latest, self._given_to = values, set()
+            self._latest, self._given_to = values if self.late else None, set()  # others were taken at once
             self._turn.release()
         return values
 
