@@ -63,13 +63,13 @@ check: setup  ## Lint, types, layers, generated files
 
 miri:  ## Optional: the lock-free parts under Miri, an hour; rustup toolchain install nightly --component miri,rust-src
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-miri cargo +nightly miri test --quiet --locked --lib \
-		--manifest-path native/Cargo.toml --package aggregate --package flight --package ring $(ARGS)
+		--manifest-path native/Cargo.toml --package aggregate --package files --package flight --package ring $(ARGS)
 
 loom:  ## Optional: all orders in which two threads can meet in the lock-free parts
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-loom RUSTFLAGS="--cfg loom" cargo test --quiet --locked --release --lib \
 		--manifest-path native/Cargo.toml --package aggregate --package flight --package ring -- loom spsc::model handshake::model $(ARGS)
 
-fuzz:  ## Optional: made-up snapshots through the encoders (TARGET=recording: damaged recordings); ARGS="-max_total_time=300"; needs cargo-fuzz, Rust nightly
+fuzz:  ## Optional: made-up snapshots through the encoders (TARGET=recording, segment: damaged files); ARGS="-max_total_time=300"; needs cargo-fuzz, Rust nightly
 	@cd native && CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-fuzz \
 		cargo +nightly fuzz run $(or $(TARGET),encode) -- $(or $(ARGS),-max_total_time=60)
 

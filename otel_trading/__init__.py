@@ -13,12 +13,14 @@ from otel_trading.configure import configure
 
 if TYPE_CHECKING:
     from otel_trading.metrics.timer import Timer, TimerStats, ms, us
-    from otel_trading.telemetry import Status, Telemetry
+    from otel_trading.status import Status
+    from otel_trading.telemetry import Telemetry
 
 __all__ = ["Status", "Telemetry", "Timer", "TimerStats", "__version__", "configure", "ms", "us"]
 
 _HOMES = {
-    **dict.fromkeys(("Status", "Telemetry"), "otel_trading.telemetry"),
+    "Status": "otel_trading.status",
+    "Telemetry": "otel_trading.telemetry",
     **dict.fromkeys(("Timer", "TimerStats", "ms", "us"), "otel_trading.metrics.timer"),
 }
 

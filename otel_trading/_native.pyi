@@ -11,6 +11,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Adopted",
     "BoundCounter",
     "BoundGauge",
     "BoundHistogram",
@@ -27,6 +28,7 @@ __all__ = [
     "Measure",
     "Measurements",
     "Observable",
+    "Parcel",
     "Pump",
     "Reader",
     "Recording",
@@ -34,6 +36,7 @@ __all__ = [
     "Resource",
     "Snapshot",
     "Span",
+    "Spool",
     "TimedFunction",
     "TimerToken",
     "TraceBatch",
@@ -297,7 +300,14 @@ class Snapshot:
     def add_spans(
         self, scope: str, traces: Traces, bounds: Sequence[float] | None = None, exponential: bool = True
     ) -> None: ...
-    def otlp(self, resource: Resource, max_bytes: int = 4_194_304) -> list[tuple[bytes, int]]: ...
+    def otlp(
+        self,
+        resource: Resource,
+        max_bytes: int = 4_194_304,
+        *,
+        only: Sequence[str] | None = None,
+        without: Sequence[str] = ...,
+    ) -> list[tuple[bytes, int]]: ...
     def expose(self, resource: Resource, accept: str) -> tuple[bytes, str]: ...
     def json(self, resource: Resource) -> bytes: ...
 
@@ -622,3 +632,116 @@ def list_flights(
     folder: str | PathLike[str],
 ) -> list[tuple[Path, int, float, bool, tuple[int, str, int, str] | None]]: ...
 def sweep_flights(folder: str | PathLike[str], budget: int, max_age: float) -> list[tuple[Path, bool]]: ...
+
+_Signal: TypeAlias = Literal["traces", "metrics", "logs"]
+_Lane: TypeAlias = Literal["important", "low"]
+
+@type_check_only
+class _Depth(TypedDict):
+    records: int
+    items: int
+    bytes: int
+    adopted_items: int  # of `items`, those that dead processes left
+    oldest_ns: int | None  # since 1970
+
+@type_check_only
+class _SpoolStats(TypedDict):
+    depths: dict[tuple[_Signal, _Lane], _Depth]  # all six; what waits or is in hand, adopted parcels included
+    dropped: dict[tuple[_Signal, _Lane, _Reason], int]  # items
+    disk_bytes: int  # of the files, adopted ones included: they count into the budget
+    memory_bytes: int
+    trouble: str | None  # what the disk said last, until it takes something again
+
+# spool_full: the budget of the disk. expired: older than `max_age`. disk_unavailable: the disk did not take it, and the
+# budget of the memory was used up or the spool was closed. damaged: it could not be read back, also what a dead process
+# left. closed: appended after `close()`.
+_Reason: TypeAlias = Literal["spool_full", "expired", "disk_unavailable", "damaged", "closed"]
+
+# Threads may share it; the GIL is released. Nothing here raises because of the disk. In a forked child the first call
+# of any method begins a spool of the child's own, and nothing of the parent's is touched.
+# Bodies are read from disk when they are asked for; a parcel there takes about 120 bytes of memory.
+#
+# `sync`: what a crash of the machine costs; the death of the process costs nothing in either case.
+#   none: what the system had not yet written, on Linux about the last 30 seconds;
+#   interval: what came since `maintain()` last found that a second had passed;
+#   always: nothing; `append()` waits for the disk.
+@final
+class Spool:
+    def __new__(
+        cls,
+        folder: str | PathLike[str] | None,  # without one all is in memory
+        service: str,
+        *,
+        budget: int = ...,  # 256 MiB on disk
+        memory: int = ...,  # 16 MiB
+        max_age: float = 172_800.0,  # seconds
+        sync: Literal["none", "interval", "always"] = "none",
+    ) -> Self: ...
+    # The parcel's number. `hold`: it is in hand at once, as if `next()` had given it. `made_ns`: now when not given.
+    # ValueError for more than 64 MiB.
+    def append(
+        self,
+        signal: _Signal,
+        lane: _Lane,
+        items: int,
+        body: bytes,
+        *,
+        hold: bool = False,
+        made_ns: int | None = None,
+    ) -> int: ...
+    def durable(self, number: int) -> bool: ...  # on disk; with sync="always" synced, too
+    # Delivered or refused: it leaves. False when it was not there any more: then it is among `dropped`. What is in hand
+    # is always there: when it has to make room meanwhile, it is dropped and counted by `release()` only.
+    def settle(self, number: int) -> bool: ...
+    def release(self, number: int) -> None: ...  # not delivered: back in line, at its place
+    # The oldest that waits, important ones first, of those behind `after`; in hand until it is settled or released.
+    def next(self, signal: _Signal, after: int | None = None) -> Parcel | None: ...
+    def oldest(self, signal: _Signal) -> int | None: ...  # `made_ns` of what waits or is in hand
+    @property
+    def trouble(self) -> str | None: ...
+    def adopt(self) -> list[Adopted]: ...
+    def stats(self) -> _SpoolStats: ...
+    # Drops what is expired, gives room back, moves to disk what is in memory, syncs. Call it about every second.
+    def maintain(self, now_ns: int | None = None) -> None: ...
+    # What waits stays on disk for the next process of the service; what is in memory and the disk still does not take
+    # is dropped. A spool in which nothing waits removes its files. Afterwards `stats()` says how it ended.
+    def close(self) -> None: ...
+    def abandon(self) -> None: ...  # in a forked child: forget what is the parent's now, not at the first other call
+
+@final
+class Parcel:
+    @property
+    def number(self) -> int: ...
+    @property
+    def signal(self) -> _Signal: ...
+    @property
+    def lane(self) -> _Lane: ...
+    @property
+    def items(self) -> int: ...
+    @property
+    def made_ns(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def adopted(self) -> bool: ...
+    @property
+    def id(self) -> str: ...  # stays the same when it is adopted
+
+@final
+class Adopted:
+    @property
+    def path(self) -> Path: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def records(self) -> int: ...  # whole and waiting
+    @property
+    def items(self) -> int: ...  # in them
+    @property
+    def lost(self) -> int: ...  # items of parcels that are damaged or cut; among `dropped` of the adopting spool
+    @property
+    def skipped(self) -> int: ...  # bytes of no intact parcel
+    @property
+    def damage(self) -> list[str]: ...

@@ -45,10 +45,8 @@ class Companions:
             self._timers.pump.add_traces(traces)
         self._timers.start()
 
-    def watch_measurements(self, measurements: _native.Measurements | None) -> None:
+    def watch_measurements(self, measurements: _native.Measurements) -> None:
         """Have the pump record what series hold."""
-        if measurements is None:
-            return
         if measurements is not self._measurements:
             self._measurements = measurements
             self._timers.pump.add_measurements(measurements)

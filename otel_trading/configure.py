@@ -15,12 +15,14 @@ from otel_trading.settings.standard import repaired_environment, timeout_hints, 
 if TYPE_CHECKING:
     from typing import Literal
 
+    from otel_trading.export.store import Store
     from otel_trading.metrics.native import NativeMeterProvider
     from otel_trading.ops.server import OpsServer
     from otel_trading.pipeline import Pipeline
     from otel_trading.settings import Settings
     from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
-    from otel_trading.telemetry import Status, Telemetry
+    from otel_trading.status import Status
+    from otel_trading.telemetry import Telemetry
     from otel_trading.tracing.native import NativeTracerProvider
 
 _NOWHERE = Path(os.devnull)
@@ -29,6 +31,7 @@ _lock = forks.lock()
 _current: Telemetry | None = None
 _native_provider: NativeMeterProvider | None = None
 _native_tracers: NativeTracerProvider | None = None
+_store: Store | None = None
 
 
 class Options(TypedDict, total=False):
@@ -70,6 +73,22 @@ class Options(TypedDict, total=False):
     traces_timeout: float
     metrics_timeout: float
     logs_timeout: float
+    insecure: bool
+    traces_insecure: bool
+    metrics_insecure: bool
+    logs_insecure: bool
+    certificate: str | Path
+    traces_certificate: str | Path
+    metrics_certificate: str | Path
+    logs_certificate: str | Path
+    client_key: str | Path
+    traces_client_key: str | Path
+    metrics_client_key: str | Path
+    logs_client_key: str | Path
+    client_certificate: str | Path
+    traces_client_certificate: str | Path
+    metrics_client_certificate: str | Path
+    logs_client_certificate: str | Path
     span_queue_size: int
     span_batch_size: int
     span_delay: float
@@ -94,6 +113,13 @@ class Options(TypedDict, total=False):
     flight_size: int
     flight_budget: int
     flight_max_age: float
+    spool_enabled: bool
+    spool_folder: str | Path
+    spool_budget: int
+    spool_memory: int
+    spool_max_age: float
+    spool_sync: Literal["none", "interval", "always"]
+    spool_replay_rate: float
     propagators: Exporters | str
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     shutdown_timeout: float
@@ -173,13 +199,10 @@ def configure(**options: Unpack[Options]) -> Telemetry:
 def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     """Build everything, hand it to the handle, and make it global at the first time."""
     global _current  # noqa: PLW0603 - OpenTelemetry's providers are global, and so is what feeds them
-    from otel_trading import __version__
     from otel_trading.instrument.registry import instrument
     from otel_trading.logs.bridge import Bridge
     from otel_trading.logs.switch import SwitchLoggerProvider
     from otel_trading.metrics.switch import SwitchMeterProvider
-    from otel_trading.pipeline import build_pipeline
-    from otel_trading.resource import build_resource
     from otel_trading.telemetry import Telemetry
     from otel_trading.tracing.switch import SwitchTracerProvider
 
@@ -189,7 +212,7 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     native = _native(resolved, problems) if declared is None else None
     if native is not None and _current is not None:
         _current.settle()
-    pipeline = declared or build_pipeline(resolved, build_resource(settings, __version__), native, _tracers(settings))
+    pipeline = declared or _built(resolved, native, problems)
     first = _current is None
     telemetry = _current or Telemetry(
         SwitchMeterProvider(pipeline.meter_provider, pipeline.ledgers["metrics"]),
@@ -213,6 +236,30 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
         if declared is None:
             _set_propagators(settings.propagators)
     return telemetry
+
+
+def _built(resolved: Resolved, native: NativeMeterProvider | None, problems: list[str]) -> Pipeline:
+    from otel_trading import __version__
+    from otel_trading.building import build_pipeline
+    from otel_trading.resource import build_resource
+
+    settings = resolved.settings
+    resource = build_resource(settings, __version__)
+    store = _spool(settings, str(resource.attributes["service.name"]), problems)
+    return build_pipeline(resolved, resource, native, _tracers(settings), store)
+
+
+def _spool(settings: Settings, service: str, problems: list[str]) -> Store:
+    """The process's spool with these settings: the one in use if they are the same, so that nobody has to adopt it."""
+    global _store  # noqa: PLW0603 - what one pipeline leaves in it the next delivers
+    from otel_trading.export.store import Store, terms_of
+
+    terms, wrong = terms_of(settings, service)
+    problems += wrong
+    report(*wrong)
+    if _store is None or _store.closed or _store.terms != terms:
+        _store = Store(terms)
+    return _store
 
 
 def _native(resolved: Resolved, problems: list[str]) -> NativeMeterProvider | None:

@@ -6,29 +6,28 @@ import os
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from otel_trading.companions import Companions
 from otel_trading.exits import Exits
+from otel_trading.introspection import Introspection
 from otel_trading.metrics.timers import Timers
+from otel_trading.status import Status
 from otel_trading.tracing.ticks import Ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
     from opentelemetry._logs import Logger
-    from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
     from opentelemetry.util.types import Attributes
 
     from otel_trading.export.added import Added
-    from otel_trading.export.destination import Signal
-    from otel_trading.export.ledger import Account
     from otel_trading.export.summary import Summary
     from otel_trading.instrument.registry import Undo
     from otel_trading.logs.bridge import Bridge
@@ -42,34 +41,6 @@ if TYPE_CHECKING:
     from otel_trading.tracing.switch import SwitchTracerProvider
 
 SCOPE = "otel_trading"
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The state of telemetry at one moment.
-
-    ``signals`` holds, for traces, metrics and logs, what was emitted, sent, is pending and was dropped by reason.
-    ``targets`` says where each goes; ``unreachable`` lists receivers that accept no connection.
-    """
-
-    service: str
-    profile: str
-    engine: str
-    ops_url: str | None
-    targets: Mapping[Signal, tuple[str, ...]]
-    unreachable: tuple[str, ...]
-    signals: Mapping[Signal, Account]
-    problems: tuple[str, ...]
-
-    @property
-    def sent(self) -> int:
-        """Items of all signals that receivers confirmed."""
-        return sum(account.sent for account in self.signals.values())
-
-    @property
-    def dropped(self) -> int:
-        """Items of all signals that are lost."""
-        return sum(account.lost for account in self.signals.values())
 
 
 class Telemetry:
@@ -97,6 +68,7 @@ class Telemetry:
         self.timers = Timers(lambda: self.meter)
         self.companions = Companions(self.timers)
         self._ticks = Ticks(lambda: self.tracer_provider)
+        self._introspection = Introspection(lambda: self._pipeline, self.timers, self.companions)
 
     def start(
         self,
@@ -120,39 +92,17 @@ class Telemetry:
         if not any(self.meter is observed for observed in self._observed):
             self._observed.append(self.meter)
             self.observe_itself()
+        self._introspection.time_exports(pipeline)
         self.companions.start(self.meter, resolved.settings)
         if resolved.settings.traces_enabled and not resolved.settings.disabled:
             self.companions.watch_traces(getattr(pipeline.tracer_provider, "core", None))
         recorder = None if pipeline.native is None else pipeline.native.recorder
-        self.companions.watch_measurements(None if recorder is None else recorder.core)
+        if recorder is not None and recorder.core.recording is not None:
+            self.companions.watch_measurements(recorder.core)
 
     def observe_itself(self) -> None:
-        """Report what telemetry itself does, as metrics; once an engine, the registration survives reconfiguration."""
-        meter = self.meter
-        meter.create_observable_counter(
-            "trading.telemetry.events", [self._events], "{event}", "Items handed to telemetry, by signal."
-        )
-        meter.create_observable_counter(
-            "trading.telemetry.dropped", [self._dropped], "{event}", "Items that were lost, by signal and reason."
-        )
-        meter.create_observable_counter(
-            "trading.telemetry.traces.decisions",
-            [self._decisions],
-            "{span}",
-            "Spans of traces that were kept or left out, by reason (engine native).",
-        )
-        meter.create_observable_counter(
-            "trading.telemetry.overflow",
-            [self._overflow],
-            "{measurement}",
-            "Measurements in otel.metric.overflow, because their instrument has too many series.",
-        )
-        meter.create_observable_counter(
-            "trading.stage.budget.violations",
-            [self._violations],
-            "{violation}",
-            "Measurements that took longer than their budget.",
-        )
+        """Report what telemetry itself does, as metrics of the engine in use."""
+        self._introspection.observe(self.meter)
 
     @property
     def settings(self) -> Settings:
@@ -320,6 +270,7 @@ class Telemetry:
         delivered = [self._pipeline.close(deadline)]
         self.tracer_provider.let_go()
         delivered += [added.shutdown(deadline) for added in self._added()]
+        self._pipeline.close_store()
         for thread in self._draining:
             thread.join(max(0.0, deadline - time.monotonic()))
         self.companions.stop()
@@ -348,10 +299,16 @@ class Telemetry:
         self.meter_provider.use(pipeline.meter_provider, pipeline.ledgers["metrics"])
         self.tracer_provider.use(pipeline.tracer_provider, pipeline.ledgers["traces"])
         self.logger_provider.use(pipeline.logger_provider)
-        drain = threading.Thread(target=old.close, args=(self._deadline(None),), name="otel-draining", daemon=True)
+        drain = threading.Thread(target=self._drain, args=(old, pipeline), name="otel-draining", daemon=True)
         self._draining = [thread for thread in self._draining if thread.is_alive()] + [drain]
         self._pipeline = pipeline
         drain.start()
+
+    def _drain(self, old: Pipeline, new: Pipeline) -> None:
+        last = old.store is not new.store
+        old.close(self._deadline(None), last=last)
+        if last:
+            old.close_store()
 
     def status(self) -> Status:
         """The state at this moment; probes the receivers for at most a third of a second each."""
@@ -364,6 +321,7 @@ class Telemetry:
             targets=self._pipeline.targets,
             unreachable=tuple(self._pipeline.unreachable()),
             signals=self._pipeline.accounts(),
+            spool=self._pipeline.spool(),
             problems=tuple(self._problems),
         )
 
@@ -418,46 +376,3 @@ class Telemetry:
 
     def _deadline(self, timeout: float | None) -> float:
         return time.monotonic() + max(0.0, self.settings.shutdown_timeout if timeout is None else timeout)
-
-    def _events(self, options: CallbackOptions) -> Iterable[Observation]:
-        from opentelemetry.metrics import Observation
-
-        for signal, account in self._pipeline.accounts().items():
-            yield Observation(account.emitted, {"signal": signal})
-        if self.companions.events is not None:
-            yield from self.companions.events.offered(options)
-
-    def _decisions(self, _: CallbackOptions) -> Iterable[Observation]:
-        from opentelemetry.metrics import Observation
-
-        core = getattr(self._pipeline.tracer_provider, "core", None)
-        if core is None:
-            return
-        counts = core.counts()
-        for decision in ("kept", "dropped"):
-            for reason, count in counts[decision].items():
-                if count:
-                    yield Observation(count, {"decision": decision, "reason": reason})
-
-    def _overflow(self, _: CallbackOptions) -> Iterable[Observation]:
-        from opentelemetry.metrics import Observation
-
-        native = self._pipeline.native
-        if native is not None:
-            yield Observation(native.dropped().get("cardinality_limit", 0))
-
-    def _violations(self, options: CallbackOptions) -> Iterable[Observation]:
-        yield from self.timers.violations(options)
-        if self.companions.events is not None:
-            yield from self.companions.events.violations(options)
-
-    def _dropped(self, options: CallbackOptions) -> Iterable[Observation]:
-        from opentelemetry.metrics import Observation
-
-        if self.companions.events is not None:
-            yield from self.companions.events.dropped(options)
-        for signal, account in self._pipeline.accounts().items():
-            if not account.dropped:
-                yield Observation(0, {"signal": signal, "reason": "none"})
-            for reason, count in account.dropped.items():
-                yield Observation(count, {"signal": signal, "reason": reason})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -20,10 +21,23 @@ if TYPE_CHECKING:
 for name in [name for name in os.environ if name.startswith("OTEL_") and not name.startswith("OTEL_TRADING_")]:
     del os.environ[name]
 
-# no test finds what another one recorded
-os.environ["OTEL_TRADING_FLIGHT_FOLDER"] = tempfile.mkdtemp(prefix="otel-trading-flights-")
+# no test finds what another one recorded, or could not deliver
+_LEFT = Path(tempfile.mkdtemp(prefix="otel-trading-tests-"))
+_spools = itertools.count()
+os.environ["OTEL_TRADING_FLIGHT_FOLDER"] = str(_LEFT / "flights")
+os.environ["OTEL_TRADING_SPOOL_FOLDER"] = str(_LEFT / "spools")
 
 QUICK = {"SPAN_METRICS_INTERVAL": "1s", "HOST_METRICS_INTERVAL": "1s"}
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_LEFT, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _spool_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRADING_SPOOL_FOLDER", str(_LEFT / f"spool-{next(_spools)}"))
 
 
 @pytest.fixture(scope="session")

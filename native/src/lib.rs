@@ -14,6 +14,7 @@ mod metrics;
 mod names;
 mod pump;
 mod recordings;
+mod spool;
 mod tracing;
 
 use pyo3::exceptions::PyImportError;
@@ -34,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     metrics::register(module)?;
     recordings::register(module)?;
     tracing::register(module)?;
+    spool::register(module)?;
     pump::register(module)
 }
 

@@ -10,6 +10,7 @@ from otel_trading.bench.drain import drain
 from otel_trading.bench.encoding import encoding
 from otel_trading.bench.loops import delivery, lag
 from otel_trading.bench.model import Goal
+from otel_trading.bench.spooling import spooling
 from otel_trading.bench.starts import memory, start
 from otel_trading.bench.threads import threads
 from otel_trading.bench.ticks import span_tick, tick
@@ -145,6 +146,8 @@ ROWS = (
     tick("a tick, every millisecond, caches cold, exporting", paced=True, goals=(Goal("overhead_percent", 1.0),)),
     span_tick("8 spans every millisecond, caches cold", goals=(Goal("overhead_percent", 0.5),)),
     encoding("spans encoded to OTLP", goals=(Goal("held_ns", 50), Goal("cpu_ns", 200))),
+    spooling("4,096 spans spooled and settled", spans=4_096, goals=(Goal("per_s", 100_000, at_least=True),)),
+    spooling("512 spans spooled and settled", spans=512, goals=(Goal("per_s", 100_000, at_least=True),)),
     delivery("50,000 spans a second, delivered", goals=(Goal("lost", 0),)),
     lag("lag of the loop with spans, logs and metrics", goals=(Goal("p999_us", 1.1, beside=NONE),)),
     drain("events taken from the ring", goal=100),

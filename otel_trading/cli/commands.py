@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "otel_trading.cli.doctor:doctor",
     "flight": "otel_trading.cli.flight:flight",
     "recover": "otel_trading.cli.flight:recover",
+    "status": "otel_trading.cli.status:status",
     "stack": "otel_trading.cli.stack:stack",
 }
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import math
+import os
 import re
 import zlib
 from pathlib import Path
@@ -162,6 +163,8 @@ def _run(
     from otel_trading.stack.native import Stack
 
     chosen: dict[str, Any] = {"endpoint": endpoint, "ops_port": ops_port}
+    if "OTEL_TRADING_SPOOL_FOLDER" not in os.environ:
+        chosen["spool_enabled"] = False  # nobody wants a demo's ticks from its next start
     telemetry = ot.configure(
         service_name=service_name,
         profile="staging",

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_trading.configure import configure
+from otel_trading.export.destination import with_scheme
 from otel_trading.extras import MissingExtraError
 from otel_trading.settings import resolve
 from otel_trading.stack.diagnosis import Places, diagnose
@@ -76,7 +77,7 @@ def doctor(
         settings = resolved.settings
         of_the_stack = urls["otlp_grpc" if settings.protocol == GRPC else "otlp_http"]
         chosen = of_the_stack if resolved.origins["endpoint"] == "default" else settings.endpoint
-        target = Endpoint(chosen, settings.protocol)
+        target = Endpoint(with_scheme(chosen, settings.protocol, insecure=settings.insecure), settings.protocol)
         with console.status(f"Sending through {target.url} and looking for it ..."):
             report = diagnose(
                 target,
@@ -108,6 +109,7 @@ def _telemetry(target: Endpoint) -> Iterator[tuple[Tracer, Meter, Logger]]:
         metrics_enabled=True,
         metric_interval=3600.0,
         instrument="none",
+        spool_enabled=False,
         ops_enabled=False,
         banner=False,
     ) as telemetry:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +21,8 @@ from otel_trading import _native
 from otel_trading.export import readable
 from otel_trading.export.delivery import Outcome, Receiver
 from otel_trading.export.destination import SIGNALS, Destination, Signal, destination
-from otel_trading.export.otlp import OtlpSender
+from otel_trading.export.transport import OtlpSender
+from otel_trading.export.transport.sender import without_user
 from otel_trading.flight.folder import Listed, default_folder, prepared, recordings
 from otel_trading.flight.process import process
 from otel_trading.flight.recovery import ITEMS
@@ -32,8 +31,6 @@ from otel_trading.flight.timeline import timeline
 from otel_trading.settings import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from otel_trading.flight.recovery import Deliver
 
 _EVERYBODY = "all"
@@ -114,12 +111,12 @@ def recover(folder: Path | None, *, endpoint: str | None, service: str, timeout:
     """
     resolved = resolve({} if endpoint is None else {"endpoint": endpoint})
     chosen = {signal: destination(resolved, signal) for signal in SIGNALS}
-    senders: dict[Signal, OtlpSender[bytes]] = {signal: _sender(signal, chosen[signal]) for signal in SIGNALS}
+    senders: dict[Signal, OtlpSender] = {signal: _sender(signal, chosen[signal]) for signal in SIGNALS}
     place = _place(folder)
-    urls = ", ".join(dict.fromkeys(each.url for each in chosen.values()))
+    urls = ", ".join(dict.fromkeys(without_user(each.url) for each in chosen.values()))
     items: Counter[Signal] = Counter()
     files = failed = 0
-    with _quiet_exporters(), Console(stderr=True).status(f"Delivering recordings of {place} to {urls} ..."):
+    with Console(stderr=True).status(f"Delivering recordings of {place} to {urls} ..."):
         deadline = time.monotonic() + timeout
         deliver: Deliver = {signal: partial(_delivered, sender, deadline) for signal, sender in senders.items()}
         for found in recovered(place, None if service == _EVERYBODY else service, deliver):
@@ -130,28 +127,17 @@ def recover(folder: Path | None, *, endpoint: str | None, service: str, timeout:
     for sender in senders.values():
         sender.close()
     told = [f"{items[signal]} {ITEMS[signal]}" for signal in SIGNALS if items[signal] or signal == "traces"]
-    line = f"{' and '.join(told)} of {files} recordings delivered to {chosen['traces'].url}"
+    line = f"{' and '.join(told)} of {files} recordings delivered to {senders['traces'].target}"
     click.echo(line + (f", {failed} failed" * bool(failed)))
     sys.exit(1 if failed else 0)
 
 
-def _sender(signal: Signal, chosen: Destination) -> OtlpSender[bytes]:
-    parts = urlsplit(chosen.url)
-    return OtlpSender(signal, chosen, Receiver(f"{parts.scheme}://{parts.netloc}"), encoded=True)
+def _sender(signal: Signal, chosen: Destination) -> OtlpSender:
+    parts = urlsplit(without_user(chosen.url))
+    return OtlpSender(signal, chosen, Receiver(f"{parts.scheme}://{parts.netloc}"))
 
 
-@contextmanager
-def _quiet_exporters() -> Iterator[None]:
-    """What exporters log is in what they answer, too: the kit's own threads are not told twice."""
-    thread = threading.current_thread()
-    name, thread.name = thread.name, "otel-recover"
-    try:
-        yield
-    finally:
-        thread.name = name
-
-
-def _delivered(sender: OtlpSender[bytes], deadline: float, request: bytes) -> str | None:
+def _delivered(sender: OtlpSender, deadline: float, request: bytes, _: int) -> str | None:
     while True:
         delivery = sender.send(request)
         if delivery.outcome is Outcome.SENT:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from otel_trading import forks
@@ -15,9 +15,9 @@ from otel_trading.export import bounded
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-Item_contra = TypeVar("Item_contra", contravariant=True)
+Batch_contra = TypeVar("Batch_contra", contravariant=True)
 
 PROBE_TIMEOUT = 0.3
 """Longest time, in seconds, to see whether a receiver accepts connections."""
@@ -33,11 +33,17 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The outcome of one export, how many of its items the receiver rejected, and why."""
+    """The outcome of one export, how many of its items the receiver rejected, and why.
+
+    ``retry_after`` is how many seconds the receiver asks to be left alone. ``uncertain`` says that there was no answer
+    although the whole request was sent, so that it may have arrived.
+    """
 
     outcome: Outcome
     rejected: int = 0
     reason: str | None = None
+    retry_after: float | None = None
+    uncertain: bool = False
 
 
 class Receiver:
@@ -53,7 +59,7 @@ class Receiver:
         with self._lock:
             news, self._gone = not self._gone, True
         if news:
-            report(f"nothing can be delivered to {self.target} ({reason}); what fits the queues is kept and sent again")
+            report(f"nothing can be delivered to {self.target} ({reason}); it waits and is sent again")
 
     def back(self) -> None:
         """Say that deliveries arrive again, if that is news."""
@@ -63,13 +69,13 @@ class Receiver:
             report(f"deliveries to {self.target} arrive again")
 
 
-class Sender(Protocol[Item_contra]):
+class Sender(Protocol[Batch_contra]):
     """Hands a batch to a receiver; never raises, gives up when closed."""
 
     target: str
     receiver: Receiver
 
-    def send(self, batch: Sequence[Item_contra]) -> Delivery:
+    def send(self, batch: Batch_contra, /) -> Delivery:
         """Deliver the batch, or say why not."""
         ...
 
@@ -114,34 +120,3 @@ def probe(urls: Mapping[str, str], timeout: float = PROBE_TIMEOUT) -> set[str]:
     deadline = time.monotonic() + timeout
     bounded.finished(bounded.start([partial(ask, *item) for item in urls.items()], "otel-probe"), deadline)
     return set(answering)
-
-
-def partial_success(kind: str, body: bytes) -> tuple[int, str]:
-    """How many items an OTLP answer rejects, and its message; ``kind`` is traces, metrics or logs."""
-    from google.protobuf.message import DecodeError
-
-    response = _response_class(kind)()
-    try:
-        response.ParseFromString(body)
-    except DecodeError:
-        return 0, ""
-    partial = response.partial_success
-    rejected = getattr(partial, _REJECTED[kind])
-    return rejected, partial.error_message
-
-
-_REJECTED = {"traces": "rejected_spans", "metrics": "rejected_data_points", "logs": "rejected_log_records"}
-
-
-def _response_class(kind: str) -> Any:  # noqa: ANN401 - protobuf classes carry no types
-    if kind == "traces":
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
-        return ExportTraceServiceResponse
-    if kind == "metrics":
-        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-
-        return ExportMetricsServiceResponse
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-
-    return ExportLogsServiceResponse

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otel_trading import _native
+from otel_trading import _native, folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +38,7 @@ def default_folder(variables: Mapping[str, str] = os.environ) -> Path:
     """
     if _in_memory(_SHARED):
         return _SHARED / f"otel-trading-{os.getuid()}"
-    state = variables.get("XDG_STATE_HOME", "").strip()
-    return (Path(state) if state else Path.home() / ".local" / "state") / "otel-trading" / "flight"
+    return folders.state_folder("flight", variables)
 
 
 def _in_memory(folder: Path) -> bool:
@@ -53,14 +51,7 @@ def _in_memory(folder: Path) -> bool:
 
 def prepared(given: str | Path | None) -> Path:
     """The folder, made if it is not there; ``OSError`` when it is not for this user alone to write to."""
-    folder = (Path(given) if given else default_folder()).expanduser().absolute()
-    folder.mkdir(0o700, parents=True, exist_ok=True)
-    found = folder.stat() if given else folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(20, "not a folder", str(folder))
-    if not given and (found.st_uid != os.getuid() or found.st_mode & 0o022):
-        raise PermissionError(1, "belongs to somebody else, or others may write to it", str(folder))
-    return folder
+    return folders.prepared(Path(given) if given else default_folder(), given=bool(given))
 
 
 def recordings(folder: Path) -> list[Listed]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from otel_trading import _native
-from otel_trading.export.delivery import Outcome
 from otel_trading.flight.folder import recordings
 from otel_trading.settings import report
 
@@ -22,18 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from otel_trading.export.delivery import Sender
+    from otel_trading.export.courier import Courier
     from otel_trading.export.destination import Signal
     from otel_trading.flight.folder import Listed
 
-    Deliver = Mapping[Signal, Callable[[bytes], str | None]]
-    """By signal, what hands a request to the receiver: why it did not arrive, ``None`` when it did."""
+    Deliver = Mapping[Signal, Callable[[bytes, int], str | None]]
+    """By signal, what hands over a request of so many items: why it is not safe, ``None`` when it is."""
 
 ITEMS: Final = {"traces": "spans", "logs": "log records", "metrics": "points"}
 
 _SERVICE_BYTES = 144
-_FIRST_BACKOFF = 0.5
-_LONGEST_BACKOFF = 15.0
+_LOOK = 0.1
 
 _claimed: set[_native.Claim] = set()
 """What this process is about to recover: a child shares the locks, and would hold them after its parent's death."""
@@ -115,7 +111,7 @@ def _delivered(path: Path, claim: _native.Claim, deliver: Deliver) -> Found | No
     known = (path, recording.service, recording.pid, recording.last_ns or recording.started_ns, signal)
     damage, items = tuple(recording.damage), 0
     for request, count in recording.requests():
-        if failed := hand_over(request):
+        if failed := hand_over(request, count):
             return Found(*known, items, failed, damage, recording.lost)
         items += count
     claim.recovered()
@@ -123,14 +119,17 @@ def _delivered(path: Path, claim: _native.Claim, deliver: Deliver) -> Found | No
 
 
 class Recovery:
-    """Recovers in a thread of its own, once, and keeps the folder within its limits; one of a pipeline's outlets."""
+    """Recovers in a thread of its own, once, and keeps the folder within its limits; one of a pipeline's outlets.
+
+    What is recorded goes to the couriers, and is theirs as soon as it is on the disk.
+    """
 
     def __init__(
-        self, folder: Path, service: str, senders: Mapping[Signal, Sender[Any]], *, budget: int, max_age: float
+        self, folder: Path, service: str, couriers: Mapping[Signal, Courier], *, budget: int, max_age: float
     ) -> None:
         self._folder = folder
         self._service = service
-        self._senders = senders
+        self._couriers = couriers
         self._budget = budget
         self._max_age = max_age
         self._stop = threading.Event()
@@ -150,7 +149,7 @@ class Recovery:
         return True
 
     def request_close(self, deadline: float) -> None:
-        """Go on while the receiver takes it, until the deadline; what is left stays in its file."""
+        """Go on until the deadline; what is left stays in its file."""
         self._deadline = deadline
         self._stop.set()
 
@@ -158,7 +157,6 @@ class Recovery:
         """Wait for the end; what is not delivered is not lost."""
         if self._thread is not None:
             self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        self._close()
         return True
 
     def restart_in_child(self) -> None:
@@ -171,9 +169,7 @@ class Recovery:
     def _run(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         try:
-            deliver: Deliver = {
-                signal: partial(self._deliver, signal, sender) for signal, sender in self._senders.items()
-            }
+            deliver: Deliver = {signal: partial(self._deliver, courier) for signal, courier in self._couriers.items()}
             for found in recover(self._folder, self._service, deliver):
                 if found.items or found.lost or found.failed or found.damage:
                     report(str(found))
@@ -183,28 +179,12 @@ class Recovery:
                     report(f"{path} was removed before it was recovered: recordings may take {self._budget} bytes")
         except Exception as error:  # the bot does not depend on what another one left
             report(f"nothing more is recovered from {self._folder}: {type(error).__name__}: {error}")
-        finally:
-            self._close()
 
-    def _close(self) -> None:
-        for sender in self._senders.values():
-            with contextlib.suppress(Exception):
-                sender.close()
-
-    def _deliver(self, signal: Signal, sender: Sender[Any], request: bytes) -> str | None:
-        backoff = _FIRST_BACKOFF
-        while time.monotonic() < self._deadline:
-            delivery = sender.send(request)
-            if delivery.outcome is Outcome.SENT:
-                sender.receiver.back()
-                if delivery.rejected:  # for good: nothing is gained by another try
-                    what = f"{delivery.rejected} recovered {ITEMS[signal]}"
-                    report(f"{sender.target} refuses {what}: {delivery.reason}")
-                return None
-            reason = delivery.reason or "no answer"
-            if delivery.outcome is Outcome.REFUSED or self._stop.is_set():
-                return reason
-            sender.receiver.gone(reason)
-            self._stop.wait(random.uniform(0.7, 1.0) * backoff)  # noqa: S311 - jitter, not a secret
-            backoff = min(backoff * 2, _LONGEST_BACKOFF)
-        return "shut down"
+    def _deliver(self, courier: Courier, request: bytes, items: int) -> str | None:
+        """Hand it over; where it cannot be kept on a disk it stays in its file until it is delivered."""
+        safe = threading.Event()
+        courier.recover(request, items, safe.set)
+        while not safe.wait(_LOOK):
+            if self._stop.is_set():
+                return "shut down"
+        return None

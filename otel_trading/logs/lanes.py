@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
 
-Lane = Literal["important", "low"]
+    from otel_trading.export.ledger import Lane
 
 _WARNING = 13
 """The least severity number of a warning."""

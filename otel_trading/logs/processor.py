@@ -11,24 +11,21 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 
 from otel_trading import values
+from otel_trading.logs.lanes import lane
 from otel_trading.logs.recorder import RecordedLog
 
 if TYPE_CHECKING:
-    from otel_trading.export.queue import BatchQueue
-    from otel_trading.logs.recorder import LogRecorder
+    from otel_trading.logs.queue import LogQueue
 
 
 class QueueLogProcessor(LogRecordProcessor):
     """Queues each record without the context it was made in, which may hold anything of the bot's.
 
-    With a ``recorder`` it is in a file before the call returns, and there until the queue is done with it.
+    When its queue has a recorder the record is in a file before the call returns.
     """
 
-    def __init__(self, queue: BatchQueue[RecordedLog], recorder: LogRecorder | None = None) -> None:
+    def __init__(self, queue: LogQueue) -> None:
         self._queue = queue
-        self._recorder = recorder
-        if recorder is not None:
-            queue.done = lambda batch: recorder.settled(batch[-1].sequence)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Queue a copy of the record."""
@@ -36,7 +33,7 @@ class QueueLogProcessor(LogRecordProcessor):
         record.context = Context()
         with contextlib.suppress(Exception):
             record.body = values.clean(record.body)  # type: ignore[assignment]  # as any attribute's value
-        scope = log_record.instrumentation_scope
+        scope, kind, recorder = log_record.instrumentation_scope, lane(record), self._queue.recorder
         with self._queue.order:
             self._queue.put(
                 RecordedLog(
@@ -44,7 +41,8 @@ class QueueLogProcessor(LogRecordProcessor):
                     resource=log_record.resource or Resource.get_empty(),
                     instrumentation_scope=scope,
                     limits=log_record.limits,
-                    sequence=0 if self._recorder is None else self._recorder.write(record, scope),
+                    lane=kind,
+                    sequence=0 if recorder is None else recorder.write(record, scope, kind),
                 )
             )
 

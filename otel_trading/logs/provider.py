@@ -15,23 +15,14 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.resources import Resource
 
-    from otel_trading.export.queue import BatchQueue
-    from otel_trading.logs.recorder import LogRecorder, RecordedLog
+    from otel_trading.logs.queue import LogQueue
 
 
-def build_logger_provider(
-    resource: Resource,
-    queues: Sequence[BatchQueue[RecordedLog]],
-    recorder: tuple[LogRecorder, BatchQueue[RecordedLog]] | None = None,
-) -> LoggerProvider:
-    """The provider with one processor a queue; without a queue records go nowhere.
-
-    A ``recorder`` keeps what one of the queues did not deliver yet.
-    """
+def build_logger_provider(resource: Resource, queues: Sequence[LogQueue]) -> LoggerProvider:
+    """The provider with one processor a queue; without a queue records go nowhere."""
     provider = LoggerProvider(
         resource=resource, shutdown_on_exit=False, _logger_configurator=configurator("logger", os.environ)
     )
     for queue in queues:
-        recorded = recorder is not None and recorder[1] is queue
-        provider.add_log_record_processor(QueueLogProcessor(queue, recorder[0] if recorder and recorded else None))
+        provider.add_log_record_processor(QueueLogProcessor(queue))
     return provider

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk._logs import ReadableLogRecord
 
 from otel_trading import _native, values
-from otel_trading.logs.lanes import lane
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+    from otel_trading.export.ledger import Lane
+
 UID = "log.record.uid"
 _PLAIN = frozenset({str, bool, int, float, bytes, type(None)})
 _SCOPES = 256
@@ -25,8 +26,9 @@ _SCOPES = 256
 
 @dataclass(frozen=True)
 class RecordedLog(ReadableLogRecord):
-    """A log record and its number in the recording; 0 when it is not recorded."""
+    """A log record, how much it matters, and its number in the recording; 0 when it is not recorded."""
 
+    lane: Lane = "important"
     sequence: int = 0
 
 
@@ -70,7 +72,7 @@ class LogRecorder:
         cleaned, _ = values.attributes(resource.attributes) or ({}, ())
         self.core.describe(resource.schema_url or "", cleaned)
 
-    def write(self, record: LogRecord, scope: InstrumentationScope | None) -> int:
+    def write(self, record: LogRecord, scope: InstrumentationScope | None, lane: Lane) -> int:
         """Record it, and give it the attribute that tells it from others; its number, 0 when it is not recorded."""
         if not self._on:
             return 0
@@ -80,7 +82,7 @@ class LogRecorder:
             pairs = own if type(own) is dict else dict(attributes or {})
             body = record.body
             sequence = self.core.write(
-                lane(record) == "important",
+                lane == "important",
                 record.timestamp,
                 record.observed_timestamp,
                 0 if severity is None else severity.value,

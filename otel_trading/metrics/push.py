@@ -12,7 +12,7 @@ from otel_trading.metrics.pusher import Pusher
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from otel_trading.export.delivery import Sender
+    from otel_trading.export.feeder import Taker
     from otel_trading.export.ledger import Ledger
 
 
@@ -25,7 +25,7 @@ class PushReader(MetricReader, Pusher):
 
     def __init__(
         self,
-        sender: Sender[Any],
+        taker: Taker,
         ledger: Ledger,
         *,
         interval: float,
@@ -35,11 +35,12 @@ class PushReader(MetricReader, Pusher):
     ) -> None:
         self._also = also
         MetricReader.__init__(self, preferred_temporality, preferred_aggregation)
-        Pusher.__init__(self, sender, ledger, interval=interval)
+        Pusher.__init__(self, taker, ledger, interval=interval)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Push now, for callers that hold the SDK's provider."""
-        return self.wait_flushed(self.request_flush(), time.monotonic() + timeout_millis / 1_000)
+        deadline = time.monotonic() + timeout_millis / 1_000
+        return self.wait_flushed(self.request_flush(), deadline) and self._taker.flush(deadline)
 
     def shutdown(self, timeout_millis: float = 30_000, **_: object) -> None:
         """Close, for callers that hold the SDK's provider."""
@@ -52,12 +53,13 @@ class PushReader(MetricReader, Pusher):
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: object) -> None:
         if self._also is not None:
             metrics_data = self._also(metrics_data)
-        points = _count_points(metrics_data)
+        points = count_points(metrics_data)
         if points:
             self._deliver(points, metrics_data)
 
 
-def _count_points(data: MetricsData) -> int:
+def count_points(data: MetricsData) -> int:
+    """How many data points there are."""
     return sum(
         len(metric.data.data_points)
         for resource in data.resource_metrics

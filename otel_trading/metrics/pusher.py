@@ -1,24 +1,24 @@
-"""Metrics that are pushed: collected and delivered at an interval by a thread of their own."""
+"""Metrics that are pushed: collected at an interval and handed over by a thread of their own."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from otel_trading.export.delivery import Delivery, Outcome, Sender
 from otel_trading.export.periodic import Periodic
 from otel_trading.settings import report
 
 if TYPE_CHECKING:
-    from otel_trading.export.ledger import Ledger
+    from otel_trading.export.feeder import Safe, Taker
+    from otel_trading.export.ledger import Lane, Ledger
 
 
 class Pusher(Periodic):
-    """Pushes every interval (seconds); a failed push is counted, and the next one carries the totals."""
+    """Collects every interval (seconds) and hands what it has to a taker."""
 
-    def __init__(self, sender: Sender[Any], ledger: Ledger, *, interval: float) -> None:
+    def __init__(self, taker: Taker, ledger: Ledger, *, interval: float) -> None:
         self.ledger = ledger
-        self._sender = sender
+        self._taker = taker
         self._reported: str | None = None
         super().__init__("otel-metrics", interval)
 
@@ -30,13 +30,13 @@ class Pusher(Periodic):
         """Push from a thread of the child's own."""
         if not self._closing:
             self.ledger.reset()
-            self._sender.restart_in_child()
+            self._taker.restart_in_child()
             self._start()
 
     def wait_closed(self) -> bool:
         """See ``Periodic``."""
         closed = super().wait_closed()
-        self._sender.close()
+        self._taker.close()
         return closed
 
     def _work(self) -> None:
@@ -44,32 +44,13 @@ class Pusher(Periodic):
         try:
             self._push()
         except Exception as error:
-            self._settle(0, Delivery(Outcome.REFUSED, reason=f"{type(error).__name__}: {error}"))
-
-    def _deliver(self, points: int, batch: Any) -> None:  # noqa: ANN401 - what the sender takes
-        self.ledger.emitted(points)
-        try:
-            delivery = self._sender.send(batch)
-        except Exception as error:
-            delivery = Delivery(Outcome.REFUSED, reason=f"{type(error).__name__}: {error}")
-        self._settle(points, delivery)
-
-    def _settle(self, points: int, delivery: Delivery) -> None:
-        if delivery.outcome is Outcome.SENT:
-            rejected = min(delivery.rejected, points)
-            self.ledger.sent(points - rejected)
-            self._sender.receiver.back()
-            if not rejected:
-                return
-            points = rejected
-        else:
             self._failing = True
-        reason = delivery.reason or "no answer"
-        self.ledger.dropped("unreachable" if delivery.outcome is Outcome.RETRY else "refused", points)
-        self.ledger.failed(reason)
-        if delivery.outcome is Outcome.RETRY:
-            if not self._closing:
-                self._sender.receiver.gone(reason)
-        elif reason != self._reported:
-            self._reported = reason
-            report(f"metrics: {self._sender.target} refuses points: {reason}; totals are sent with the next ones")
+            reason = f"{type(error).__name__}: {error}"
+            self.ledger.failed(reason)
+            if reason != self._reported:
+                self._reported = reason
+                report(f"metrics cannot be collected: {reason}")
+
+    def _deliver(self, points: int, batch: Any, lane: Lane = "important", safe: Safe | None = None) -> None:  # noqa: ANN401 - what the taker takes
+        self.ledger.emitted(points)
+        self._taker.take(batch, points, lane, safe)

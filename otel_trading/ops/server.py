@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
+from otel_trading.forks import whole_imports
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -75,7 +77,8 @@ class OpsServer:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         if self._closing.is_set():
             return
-        from otel_trading.ops.pages import Pages  # by this thread: nobody who starts a bot waits for a web server
+        with whole_imports():
+            from otel_trading.ops.pages import Pages  # by this thread: nobody who starts a bot waits for a web server
 
         if self._closing.is_set():  # the import takes its time
             return

@@ -7,6 +7,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from otel_trading.forks import whole_imports
 from otel_trading.runtime.garbage import GarbageWatch
 from otel_trading.runtime.loop import LoopWatch
 from otel_trading.runtime.options import RuntimeOptions
@@ -161,7 +162,8 @@ class Runtime:
             psutil = _psutil(quietly=True)
             if psutil is None:
                 return _NEVER
-            from otel_trading.runtime import disk
+            with whole_imports():
+                from otel_trading.runtime import disk
 
             self._readings.declare(disk.ROWS)
             self._disk_sampler = disk.DiskSampler(psutil, self.options.disk_paths, self.thresholds, self._troubles)
@@ -169,7 +171,8 @@ class Runtime:
         return now + self.options.disk_interval
 
     def _measures(self, psutil: Psutil) -> dict[str, Measure]:
-        from otel_trading.runtime import process, system  # like psutil, by the thread that needs them
+        with whole_imports():
+            from otel_trading.runtime import process, system  # like psutil, by the thread that needs them
 
         measures: dict[str, Measure] = {}
         if self.options.process:
@@ -208,7 +211,8 @@ class Runtime:
 def _psutil(*, quietly: bool = False) -> Psutil:
     """The module, or ``None``; imported by the thread that needs it, so that starting the bot does not wait for it."""
     try:
-        module: Any = import_module("psutil")
+        with whole_imports():
+            module: Any = import_module("psutil")
     except ImportError as error:
         if not quietly:
             report(f"the resources of process and system are not measured: {error}; run: pip install psutil")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from otel_trading.settings import parse
@@ -19,6 +19,8 @@ EnvNames = tuple[str | tuple[str, Parser], ...]
 
 _NAME = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 _URL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(parse.collector_url)]
+_TRUSTED = Annotated[str, BeforeValidator(str), AfterValidator(parse.authorities)]
+_OWN = Annotated[str, BeforeValidator(str), AfterValidator(parse.pem_file)]
 _MS = parse.seconds_from_milliseconds
 
 
@@ -43,6 +45,8 @@ def _per_signal(kind: str, parser: Parser | None = None) -> dict[str, EnvNames]:
 
 _ENDPOINT, _PROTOCOL, _HEADERS = _per_signal("ENDPOINT"), _per_signal("PROTOCOL"), _per_signal("HEADERS")
 _TIMEOUT, _COMPRESSION = _per_signal("TIMEOUT", _MS), _per_signal("COMPRESSION")
+_CERTIFICATE, _INSECURE = _per_signal("CERTIFICATE"), _per_signal("INSECURE")
+_CLIENT_KEY, _CLIENT_CERTIFICATE = _per_signal("CLIENT_KEY"), _per_signal("CLIENT_CERTIFICATE")
 
 _EXPORTERS = "a comma separated list of exporters (otlp, console, none, or the name of an installed one)"
 _A_URL = "an http or https URL with a port up to 65535, such as http://127.0.0.1:4318"
@@ -51,6 +55,7 @@ _SWITCH = "true or false"
 _PORT = "a port from 0 (any free one) to 65535"
 _SECONDS = "a number above 0 (seconds; the OTEL_ variable counts milliseconds)"
 _COUNT = "a whole number above 0"
+_PEM = "a readable file in PEM"
 _PAIRS = "key=value pairs, comma separated"
 _PROTOCOLS = "http/protobuf or grpc"
 _COMPRESSIONS = "gzip, deflate (http/protobuf only) or none"
@@ -185,6 +190,47 @@ class Settings(BaseSettings):
     traces_timeout: _Positive | None = _option(None, "For traces alone.", allowed=_SECONDS, env=_TIMEOUT["traces"])
     metrics_timeout: _Positive | None = _option(None, "For metrics alone.", allowed=_SECONDS, env=_TIMEOUT["metrics"])
     logs_timeout: _Positive | None = _option(None, "For logs alone.", allowed=_SECONDS, env=_TIMEOUT["logs"])
+    insecure: bool = _option(
+        False,
+        "Whether a gRPC endpoint without http:// or https:// is talked to without TLS.",
+        allowed=_SWITCH,
+        env=("OTEL_EXPORTER_OTLP_INSECURE",),
+    )
+    traces_insecure: bool | None = _option(None, "For traces alone.", allowed=_SWITCH, env=_INSECURE["traces"])
+    metrics_insecure: bool | None = _option(None, "For metrics alone.", allowed=_SWITCH, env=_INSECURE["metrics"])
+    logs_insecure: bool | None = _option(None, "For logs alone.", allowed=_SWITCH, env=_INSECURE["logs"])
+    certificate: _TRUSTED | None = _option(
+        None,
+        "Authorities that a receiver's certificate is checked against, instead of the system's.",
+        allowed=_PEM,
+        env=("OTEL_EXPORTER_OTLP_CERTIFICATE",),
+    )
+    traces_certificate: _TRUSTED | None = _option(None, "For traces alone.", allowed=_PEM, env=_CERTIFICATE["traces"])
+    metrics_certificate: _TRUSTED | None = _option(
+        None, "For metrics alone.", allowed=_PEM, env=_CERTIFICATE["metrics"]
+    )
+    logs_certificate: _TRUSTED | None = _option(None, "For logs alone.", allowed=_PEM, env=_CERTIFICATE["logs"])
+    client_key: _OWN | None = _option(
+        None, "Key of client_certificate.", allowed=_PEM, env=("OTEL_EXPORTER_OTLP_CLIENT_KEY",)
+    )
+    traces_client_key: _OWN | None = _option(None, "For traces alone.", allowed=_PEM, env=_CLIENT_KEY["traces"])
+    metrics_client_key: _OWN | None = _option(None, "For metrics alone.", allowed=_PEM, env=_CLIENT_KEY["metrics"])
+    logs_client_key: _OWN | None = _option(None, "For logs alone.", allowed=_PEM, env=_CLIENT_KEY["logs"])
+    client_certificate: _OWN | None = _option(
+        None,
+        "Certificate that receivers are shown who want to know who sends.",
+        allowed=_PEM,
+        env=("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",),
+    )
+    traces_client_certificate: _OWN | None = _option(
+        None, "For traces alone.", allowed=_PEM, env=_CLIENT_CERTIFICATE["traces"]
+    )
+    metrics_client_certificate: _OWN | None = _option(
+        None, "For metrics alone.", allowed=_PEM, env=_CLIENT_CERTIFICATE["metrics"]
+    )
+    logs_client_certificate: _OWN | None = _option(
+        None, "For logs alone.", allowed=_PEM, env=_CLIENT_CERTIFICATE["logs"]
+    )
 
     # How it goes
     span_queue_size: _Count = _option(
@@ -292,6 +338,37 @@ class Settings(BaseSettings):
     flight_max_age: _Positive = _option(
         604_800.0, "Time after which a recording with nothing to recover is removed.", allowed=_A_TIME
     )
+    spool_enabled: bool = _option(
+        True, "The spool: what is not delivered waits on the disk, also for the next start.", allowed=_SWITCH
+    )
+    spool_folder: _NAME | None = _option(
+        None,
+        "Folder of the spools; one below ~/.local/state when not given. In a container it has to be a mounted one to "
+        "outlive it.",
+        allowed="a path",
+    )
+    spool_budget: Annotated[int, Field(ge=1 << 20)] = _option(
+        256 << 20,
+        "Bytes that may wait on the disk; beyond it what is not important goes first, the oldest of it.",
+        allowed="a whole number from 1048576 (bytes)",
+    )
+    spool_memory: Annotated[int, Field(ge=1 << 20)] = _option(
+        16 << 20,
+        "Bytes that may wait in memory while the disk cannot be used.",
+        allowed="a whole number from 1048576 (bytes)",
+    )
+    spool_max_age: _Positive = _option(172_800.0, "Time after which nobody needs what waits any more.", allowed=_A_TIME)
+    spool_sync: Literal["none", "interval", "always"] = _option(
+        "none",
+        "When what waits is forced onto the disk: never (a power failure may cost it, the end of the process does "
+        "not), every second, or before anything else happens.",
+        allowed="none, interval or always",
+    )
+    spool_replay_rate: _Positive = _option(
+        4_194_304.0,
+        "Bytes a second of what has waited that are sent when the Collector is back, beside what is new.",
+        allowed="a number above 0 (bytes a second)",
+    )
     propagators: Annotated[Exporters, AfterValidator(parse.installed_propagators)] = _option(
         ("tracecontext", "baggage"),
         "How trace context travels to other services.",
@@ -396,13 +473,21 @@ class Settings(BaseSettings):
             return parse.names(value)
         return value
 
-    @field_validator("metrics_file", "flight_folder", mode="before")
+    @field_validator("metrics_file", "flight_folder", "spool_folder", mode="before")
     @classmethod
     def _paths_may_be_paths(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
 
     @field_validator(
-        "log_level", "profile", "engine", "protocol", "compression", "temporality", "exemplar_filter", mode="before"
+        "log_level",
+        "profile",
+        "engine",
+        "protocol",
+        "compression",
+        "temporality",
+        "exemplar_filter",
+        "spool_sync",
+        mode="before",
     )
     @classmethod
     def _choices_ignore_case(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic's ValidationInfo

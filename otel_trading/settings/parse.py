@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -97,15 +98,34 @@ def installed_propagators(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def collector_url(value: str) -> str:
-    """A URL a Collector may have; a gRPC endpoint may leave the scheme out.
+    """A URL a Collector may have; the scheme may be left out.
 
-    >>> collector_url("http://127.0.0.1:4318")
-    'http://127.0.0.1:4318'
-    >>> collector_url("collector:4317")
-    'http://collector:4317'
+    >>> collector_url("http://127.0.0.1:4318"), collector_url("collector:4317")
+    ('http://127.0.0.1:4318', 'collector:4317')
     """
-    url = value if "://" in value else f"http://{value}"
-    parts = urlsplit(url)
+    parts = urlsplit(value if "://" in value else f"http://{value}")
     if parts.scheme not in {"http", "https"} or not parts.hostname or " " in value or parts.port == 0:
         raise ValueError(value)
-    return url
+    return value
+
+
+def authorities(value: str) -> str:
+    """A file of certificates in PEM that can be trusted."""
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
+    except OSError as error:
+        raise ValueError(value) from error
+    return value
+
+
+def pem_file(value: str) -> str:
+    """A file in PEM, whatever it holds."""
+    try:
+        content = Path(value).read_bytes()
+    except OSError as error:
+        raise ValueError(value) from error
+    if b"-----BEGIN " not in content:
+        raise ValueError(value)
+    return value

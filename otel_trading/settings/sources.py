@@ -150,6 +150,7 @@ def _natural_parser(option: str) -> Parser:
     annotation = Settings.model_fields[option].annotation
     parsers: dict[object, Callable[[str], object]] = {
         bool: parse.boolean,
+        bool | None: parse.boolean,
         Exporters: parse.names,
         Headers: parse.pairs,
         Headers | None: parse.pairs,

@@ -75,10 +75,6 @@ def _whole_from_zero(value: str) -> bool:
     return value.isascii() and value.isdigit()
 
 
-def _switch(value: str) -> bool:
-    return value.lower() in {"true", "false"}
-
-
 def _installed(group: str, *, builtin: tuple[str, ...] = ()) -> Callable[[str], bool]:
     def check(value: str) -> bool:
         known = {entry.name for entry in entry_points(group=group)} | set(builtin)
@@ -100,7 +96,16 @@ _COUNT_LIMITS = {
     "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT": "no limit",
 }
 
+_CREDENTIAL_PROVIDERS = [
+    f"OTEL_PYTHON_EXPORTER_OTLP_{transport}_{signal}CREDENTIAL_PROVIDER"
+    for transport in ("HTTP", "GRPC")
+    for signal in ("", *(f"{signal}_" for signal in _SIGNALS))
+]
+
 CHECKS: dict[str, Check] = {
+    **dict.fromkeys(
+        _CREDENTIAL_PROVIDERS, (lambda _: False, "OTEL_EXPORTER_OTLP_HEADERS in its place", "no credentials of its own")
+    ),
     **{name: (_whole_from_zero, "a whole number from 0", default) for name, default in _COUNT_LIMITS.items()},
     "OTEL_PYTHON_ID_GENERATOR": (
         _installed("opentelemetry_id_generator", builtin=("random",)),
@@ -117,7 +122,5 @@ CHECKS: dict[str, Check] = {
         "a comma separated list of installed resource detectors, or *",
         "otel",
     ),
-    "OTEL_EXPORTER_OTLP_INSECURE": (_switch, "true or false", "false"),
-    **{f"OTEL_EXPORTER_OTLP_{signal}_INSECURE": (_switch, "true or false", "false") for signal in _SIGNALS},
 }
-"""Every variable the SDK reads by itself and does not survive, or silently misreads."""
+"""Every variable the SDK reads and does not survive or silently misreads, and those that only its exporters read."""

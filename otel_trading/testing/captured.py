@@ -110,7 +110,6 @@ class _Sinks:
             {signal: Ledger(signal) for signal in SIGNALS},
             dict.fromkeys(SIGNALS, ("captured",)),
             native=self.engine.native,
-            dropped_before=self.engine.native.dropped() if self.engine.native else {},
         )
 
 

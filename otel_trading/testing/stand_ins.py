@@ -18,7 +18,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.metrics import Asynchronous
 
 import otel_trading.configure  # noqa: F401 - the module is shadowed by its function, and is taken from sys.modules
-from otel_trading import pipeline as pipelines
+from otel_trading import building
 from otel_trading.resource import build_resource
 from otel_trading.settings import resolve
 from otel_trading.testing.companions import begin_at_zero, held
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from otel_trading.telemetry import Telemetry
 
 _configuring: Any = sys.modules["otel_trading.configure"]
-_build_pipeline = pipelines.build_pipeline
+_build_pipeline = building.build_pipeline
 _NOWHERE = Path(os.devnull)
 _RUNTIME = ("container.", "cpython.", "process.", "system.", "trading.runtime.")
 _EXCHANGED = ("replace", "settle")
@@ -53,9 +53,10 @@ def captured_by(
         stack.enter_context(held(current))
         stack.enter_context(_runtime_muted(current, native))
         before = _suspended(current)
-        stack.enter_context(mock.patch.object(pipelines, "build_pipeline", _only_if_on(build)))
+        stack.enter_context(mock.patch.object(building, "build_pipeline", _only_if_on(build)))
         stack.enter_context(mock.patch.object(_configuring, "_declared", return_value=None))
         stack.enter_context(mock.patch.object(_configuring, "_ops", return_value=(None, [])))
+        stack.enter_context(mock.patch.object(_configuring, "_spool", return_value=None))
         stack.enter_context(mock.patch.object(_configuring, "_native", return_value=native))
         handle = _started(options)
         begin_at_zero(handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
 import time
 import urllib.request
 from dataclasses import replace
@@ -24,6 +25,7 @@ from otel_trading.bench.model import QUICK, Bench, Goal, Outcome, Row, Section
 from otel_trading.bench.rows import ROWS
 from otel_trading.bench.run import run
 from otel_trading.bench.sink import collector, sink
+from otel_trading.bench.spooling import spooling
 from otel_trading.bench.starts import start
 from otel_trading.bench.threads import threads
 from otel_trading.stack.binaries import find_binary
@@ -119,6 +121,19 @@ def test_encoded_spans_have_their_size(bench: Bench) -> None:
     assert figures[OURS]["bytes"] == pytest.approx(figures[SDK]["bytes"], rel=0.1)
     for contender in (OURS, SDK):
         assert 0 <= figures[contender]["held_ns"] <= figures[contender]["cpu_ns"]
+
+
+def test_what_is_spooled_is_measured_beside_sqlite(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has all figures, and leaves nothing in the folder for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    outcome = spooling("x", spans=16, goals=()).measure(bench)
+    assert outcome.failed == {}
+    assert [who.partition(",")[0] for who in outcome.figures] == [OURS, "SQLite", "SQLite"]
+    for figures in outcome.figures.values():
+        assert figures["per_s"] == pytest.approx(16 / figures["cpu_us"] * 1e6)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_spans_that_are_confirmed_are_not_lost(bench: Bench) -> None:

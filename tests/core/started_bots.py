@@ -16,12 +16,16 @@ WAIT = 60.0
 """Seconds that nothing takes unless it hangs."""
 
 
+_HANGS_UP = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+"""Whoever runs the tests may have it ignored, as nohup does."""
+
+
 class StartedBot:
     """A bot that runs; killed at the end of the block if it is still there."""
 
     def __init__(self, source: str, folder: Path, **variables: str) -> None:
         script = folder / f"my_bot_{len(list(folder.iterdir()))}.py"
-        script.write_text(source, "utf-8")
+        script.write_text(_HANGS_UP + source, "utf-8")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
         ours = {
             "OTEL_SERVICE_NAME": "test-bot",
@@ -29,6 +33,7 @@ class StartedBot:
             "OTEL_TRADING_BANNER": "false",
             "OTEL_TRADING_TRACES_RETENTION": "all",
             "OTEL_TRADING_FLIGHT_FOLDER": str(folder / "flight"),
+            "OTEL_TRADING_SPOOL_FOLDER": str(folder / "spool"),
         }
         self.process = subprocess.Popen(
             [sys.executable, str(script)],

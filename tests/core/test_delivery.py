@@ -10,6 +10,10 @@ import pytest
 from tests.core.otlp_receiver import OtlpReceiver
 
 if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.core.conftest import Configure
 
 
@@ -33,9 +37,9 @@ def test_three_signals_arrive_with_the_resource_and_the_trace_id(configured: Con
     assert receiver.spans[0].trace_id == trace_id
     (record,) = receiver.logs
     assert record.trace_id == trace_id
-    assert {attribute.key: attribute.value.string_value for attribute in record.attributes} == {
-        "trading.order.client_id": "c-1"
-    }
+    attributes = {attribute.key: attribute.value.string_value for attribute in record.attributes}
+    assert attributes.pop("log.record.uid")
+    assert attributes == {"trading.order.client_id": "c-1"}
     point = receiver.metrics("bot.decide.duration")[0].exponential_histogram.data_points[0]
     assert point.exemplars[0].trace_id == trace_id
     resource = receiver.resource()
@@ -69,8 +73,7 @@ def test_outage_is_bridged_and_said_once(
     assert len(receiver.logs) == 100
     said = [record.getMessage() for record in caplog.records if record.name == "otel_trading"]
     assert said == [
-        f"otel-trading: nothing can be delivered to {receiver.url} (HTTP status 503); "
-        "what fits the queues is kept and sent again",
+        f"otel-trading: nothing can be delivered to {receiver.url} (HTTP status 503); it waits and is sent again",
         f"otel-trading: deliveries to {receiver.url} arrive again",
     ]
 
@@ -103,7 +106,7 @@ def test_refusals_are_losses_that_are_seen(
             handle.flush(5)
     account = handle.status().signals["traces"]
     assert (account.sent, account.dropped) == (0, {"refused": 3})
-    assert account.last_error == f"HTTP status {status}"
+    assert str(account.last_error).startswith(f"HTTP status {status}")
     assert len(caplog.records) == 1
 
 
@@ -119,7 +122,7 @@ def test_partial_success_is_counted(configured: Configure, receiver: OtlpReceive
 
 
 def test_shutdown_keeps_one_deadline_with_a_hanging_collector(configured: Configure, receiver: OtlpReceiver) -> None:
-    """A Collector that accepts and never answers costs the deadline once, not once a signal; nothing goes uncounted."""
+    """A Collector that accepts and never answers costs the deadline once, not once a signal; all of it is kept."""
     receiver.hanging.set()
     handle = configured(span_delay=0.05, log_delay=0.05)
     handle.tracer.start_span("tick").end()
@@ -129,8 +132,8 @@ def test_shutdown_keeps_one_deadline_with_a_hanging_collector(configured: Config
     assert not handle.shutdown(3.0)
     assert time.monotonic() - started < 6.0  # three signals in turn would take nine seconds
     signals = handle.status().signals
-    assert signals["traces"].dropped == {"shut_down": 1}
-    assert signals["logs"].dropped == {"shut_down": 1}
+    assert (signals["traces"].spooled, signals["traces"].dropped) == (1, {})
+    assert (signals["logs"].spooled, signals["logs"].dropped) == (1, {})
     receiver.released.set()
 
 
@@ -185,6 +188,48 @@ def test_account_balances_under_threads(configured: Configure, receiver: OtlpRec
     assert account.sent == len(receiver.spans)
     assert account.sent + account.lost == 4_000
     assert account.pending == 0
+
+
+@pytest.mark.parametrize("engine", ["native", "sdk"])
+def test_bad_values_take_no_neighbour_with_them(configured: Configure, receiver: OtlpReceiver, engine: str) -> None:
+    """What OTLP cannot carry arrives as what it can, in all signals."""
+    handle = configured(engine=engine)
+    meter = handle.meter
+    meter.create_counter("good").add(3)
+    meter.create_counter("wei").add(10**19)
+    for name in ("good", "half \ud800"):
+        handle.tracer.start_span(name, attributes={"wei": 10**19}).end()
+        logging.getLogger("bot").warning(name, extra={"wei": 10**19, "half": "\ud800"})
+    assert handle.flush(5)
+    replacement = "?" if engine == "native" else "\ufffd"
+    assert [span.name for span in receiver.spans] == ["good", f"half {replacement}"]
+    assert sorted(record.body.string_value for record in receiver.logs) == ["good", "half ?"]
+    assert all({"wei", "half"} <= {each.key for each in record.attributes} for record in receiver.logs)
+    assert receiver.metrics("good")[0].sum.data_points[0].WhichOneof("value") is not None
+    assert receiver.metrics("wei")
+    for signal, account in handle.status().signals.items():
+        assert (signal, account.lost, account.pending) == (signal, 0, 0)
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_certificate_that_cannot_be_used_is_said_and_nothing_raises(
+    configured: Configure, caplog: pytest.LogCaptureFixture, protocol: str, tmp_path: Path
+) -> None:
+    """One message that names the option and the file."""
+    path = tmp_path / "none.pem"
+    with caplog.at_level(logging.WARNING, "otel_trading"):
+        handle = configured(
+            endpoint="https://127.0.0.1:1", protocol=protocol, certificate=path, metrics_exporter="none"
+        )
+        handle.tracer.start_span("tick").end()
+    assert [str(path) in record.getMessage() for record in caplog.records].count(True) == 1
+    assert any("certificate=" in problem for problem in handle.status().problems)
+
+
+def test_no_other_http_library_is_loaded(bot: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """A bot that does not use requests does not pay for it."""
+    ran = bot("import sys, otel_trading; otel_trading.configure(); print('requests' in sys.modules)")
+    assert ran.stdout == "False\n", ran.stderr
 
 
 def test_delivery_itself_is_not_traced(configured: Configure, receiver: OtlpReceiver) -> None:

@@ -328,6 +328,7 @@ asyncio.run(main())
 def test_signals_are_taken_and_given_back(configured: Configure) -> None:
     """From configure() to shutdown(), unless somebody else took them meanwhile or the option says no."""
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    original = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored
     configured().shutdown(2)  # another test's may still have them
     before = [signal.getsignal(number) for number in numbers]
     with configured(exit_signals=False):
@@ -342,7 +343,7 @@ def test_signals_are_taken_and_given_back(configured: Configure) -> None:
         handle.shutdown(2)
         assert [signal.getsignal(number) for number in numbers] == [before[0], signal.SIG_IGN, before[2]]
     finally:
-        signal.signal(signal.SIGHUP, before[1])
+        signal.signal(signal.SIGHUP, original)
 
 
 def test_in_another_thread_signals_are_left_alone(configured: Configure) -> None:

@@ -3,11 +3,14 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from otel_trading.forks import whole_imports
 from otel_trading.imports import when_imported
+from tests.forks import in_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,3 +93,20 @@ def test_module_that_does_not_exist_is_still_missing() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
         importlib.import_module("no_such_module_at_all")
     undo()
+
+
+def test_a_fork_waits_for_what_a_thread_of_ours_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child would have half a module for ever: nobody there goes on importing it."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.3)\nvalue = 7\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def work() -> None:
+        with whole_imports():
+            importlib.import_module("slow_to_import")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while "slow_to_import" not in sys.modules:
+        time.sleep(0.001)
+    assert in_child(lambda: sys.modules["slow_to_import"].value) == 7
+    thread.join()

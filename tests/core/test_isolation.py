@@ -251,7 +251,7 @@ def test_an_exporter_that_breaks_costs_what_goes_through_it(
         return Exporter()
 
     monkeypatch.setattr(Exporter, "act", staticmethod(act), raising=False)
-    monkeypatch.setattr("otel_trading.pipeline.load", lambda *_: made)
+    monkeypatch.setattr("otel_trading.building.load", lambda *_: made)
     handle = configured(engine=engine, traces_exporter=("otlp", "plugin"))
     for _ in range(3):
         use_all(handle)

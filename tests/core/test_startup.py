@@ -15,10 +15,11 @@ import pytest
 from opentelemetry import trace
 
 from otel_trading import configure
-from otel_trading.pipeline import Pipeline, build_pipeline
+from otel_trading.building import build_pipeline
 from tests.core.otlp_receiver import OtlpReceiver
 
 if TYPE_CHECKING:
+    from otel_trading.pipeline import Pipeline
     from otel_trading.settings import Resolved
     from tests.core.conftest import Configure
 
@@ -279,7 +280,7 @@ def test_defect_of_ours_turns_telemetry_off_and_lets_the_bot_run(
             return build_pipeline(resolved, *parts)
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("otel_trading.pipeline.build_pipeline", broken)
+    monkeypatch.setattr("otel_trading.building.build_pipeline", broken)
     with caplog.at_level(logging.WARNING, "otel_trading"):
         handle = configured()
     assert handle.settings.disabled

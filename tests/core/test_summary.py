@@ -95,7 +95,7 @@ def test_drops_are_read_from_what_telemetry_says_of_itself() -> None:
     with capture() as telemetry:
         telemetry.meter.create_counter("bot.frames").add("three")  # type: ignore[arg-type]
         summary = read(telemetry.metrics.data)
-    assert list(summary.drops) == [("reason=invalid_value signal=metrics", 1)]
+    assert list(summary.drops) == [("lane=important reason=invalid_value signal=metrics", 1)]
     assert [total for total in summary.totals if total.name.startswith("bot.")] == []
 
 

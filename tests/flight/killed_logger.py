@@ -13,33 +13,34 @@ from typing import TYPE_CHECKING
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.sdk._logs import LoggerProvider
 
-from otel_trading.export.delivery import Delivery, Outcome, Receiver
 from otel_trading.export.ledger import Ledger
-from otel_trading.export.queue import BatchQueue
 from otel_trading.logs.processor import QueueLogProcessor
+from otel_trading.logs.queue import LogQueue
 from otel_trading.logs.recorder import RECORDER, UID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from otel_trading.export.feeder import Safe
+    from otel_trading.export.ledger import Lane
     from otel_trading.logs.recorder import RecordedLog
 
 
-class FileSender:
-    """A fake: writes what arrives into a file, and confirms it afterwards."""
+class FileTaker:
+    """A fake: writes what arrives into a file, and says afterwards that it is safe."""
 
     target = "file"
-    receiver = Receiver("file")
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - open until the process is killed
 
-    def send(self, batch: Sequence[RecordedLog]) -> Delivery:
+    def take(self, batch: Sequence[RecordedLog], count: int, lane: Lane, safe: Safe | None = None) -> None:
         lines = [str(dict(item.log_record.attributes or {})[UID]) + "\n" for item in batch]
         self._file.write("".join(lines).encode())
-        return Delivery(Outcome.SENT)
+        if safe is not None:
+            safe()
 
-    def reachable(self) -> bool:
+    def flush(self, deadline: float) -> bool:
         return True
 
     def restart_in_child(self) -> None: ...
@@ -49,11 +50,10 @@ class FileSender:
 
 def main(folder: str, counters: str, arrived: str) -> None:
     RECORDER.record(Path(folder), size=1 << 21, service="killed")
-    queue: BatchQueue[RecordedLog] = BatchQueue(
-        FileSender(arrived), Ledger("logs"), capacity=100_000, batch_size=64, delay=0.002
-    )
+    queue = LogQueue(FileTaker(arrived), Ledger("logs"), capacity=100_000, batch_size=64, delay=0.002)
+    queue.recorder = RECORDER
     provider = LoggerProvider(shutdown_on_exit=False)
-    provider.add_log_record_processor(QueueLogProcessor(queue, RECORDER))
+    provider.add_log_record_processor(QueueLogProcessor(queue))
     logger = provider.get_logger("bot", "1.2")
     with Path(counters).open("r+b") as file:
         progress = memoryview(mmap.mmap(file.fileno(), 16)).cast("Q")

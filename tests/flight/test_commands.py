@@ -49,6 +49,7 @@ span("last", -0.1, 0)
 
 MEASURED = """
 from opentelemetry._logs import LogRecord, SeverityNumber
+from otel_trading.logs.lanes import lane
 from otel_trading.logs.recorder import LogRecorder
 from otel_trading.metrics.native import NativeMeterProvider
 from otel_trading.metrics.native.recorder import MeasurementRecorder
@@ -56,7 +57,8 @@ logs = LogRecorder()
 logs.record(folder, size=1 << 21, service=sys.argv[2])
 def logged(ago, **given):
     when = T - round(ago * S)
-    logs.write(LogRecord(timestamp=when, observed_timestamp=when, **given), None)
+    record = LogRecord(timestamp=when, observed_timestamp=when, **given)
+    logs.write(record, None, lane(record))
 logged(1.6, severity_number=SeverityNumber.WARN, body="no margin\\x1b[31m", event_name="trading.order.rejected",
        attributes={"trading.order.id": "7"}, context=trace.set_span_in_context(order, context.Context()))
 logged(0.6, severity_number=SeverityNumber.INFO, body="quiet")

@@ -57,7 +57,7 @@ def test_a_recording_is_recovered_once(killed: Killed, configured: Configure, re
     configured()
     until(lambda: _native.Recording(recording).state == "recovered")
     assert list(recover(recording.parent, None, {"traces": _refuse})) == []
-    assert len(receiver.spans) == 1
+    assert until(lambda: len(receiver.spans) == 1)
 
 
 def test_a_span_that_had_not_ended_ends_as_an_error(
@@ -75,28 +75,28 @@ def test_a_span_that_had_not_ended_ends_as_an_error(
 
 
 def test_spans_wait_for_a_receiver_that_is_away(killed: Killed, configured: Configure, receiver: OtlpReceiver) -> None:
-    """They are sent again until they arrive."""
+    """They are in the spool then, and are sent again until they arrive."""
     recording = killed()
     receiver.status = 503
-    configured()
-    until(lambda: recordings(recording.parent)[0].in_use)
+    telemetry = configured()
+    until(lambda: _native.Recording(recording).state == "recovered")
+    until(lambda: telemetry.status().signals["traces"].spooled == 1)
     receiver.status = 200
     assert until(lambda: receiver.spans)
-    until(lambda: _native.Recording(recording).state == "recovered")
 
 
-def test_a_recording_stays_when_the_receiver_is_away_until_the_end(
+def test_without_a_spool_the_recording_stays_until_a_receiver_is_there(
     killed: Killed, configured: Configure, receiver: OtlpReceiver
 ) -> None:
-    """The start after that can still recover it."""
+    """A start while the receiver is away changes nothing; the next one can still recover it."""
     recording = killed()
     receiver.status = 503
-    configured().shutdown(0.5)
+    configured(spool_enabled=False).shutdown(0.5)
     assert _native.Recording(recording).state == "unfinished"
     receiver.status = 200
-    configured(span_delay=0.5)
+    configured(spool_enabled=False, span_delay=0.5)
     until(lambda: _native.Recording(recording).state == "recovered")
-    assert len(receiver.spans) == 1
+    assert until(lambda: len(receiver.spans) == 1)
 
 
 def test_recordings_of_other_bots_are_left_to_them(
@@ -108,7 +108,7 @@ def test_recordings_of_other_bots_are_left_to_them(
     configured()
     until(lambda: _native.Recording(own).state == "recovered")
     assert others.read_bytes() == before
-    assert len(receiver.spans) == 1
+    assert until(lambda: len(receiver.spans) == 1)
 
 
 def test_a_living_bots_recording_is_not_touched(
@@ -123,7 +123,7 @@ def test_a_living_bots_recording_is_not_touched(
     dead = killed("with tracer.start_as_current_span('last'): pass\n")
     configured()
     until(lambda: _native.Recording(dead).state == "recovered")
-    assert [span.name for span in receiver.spans] == ["last"]
+    assert [span.name for span in until(lambda: receiver.spans)] == ["last"]
     assert living.read_bytes() == before
     bot.kill()
     bot.communicate()
@@ -141,7 +141,7 @@ def test_damaged_and_foreign_files_are_told_of_and_left(
     configured()
     until(lambda: _native.Recording(whole).state == "recovered")
     until(lambda: _native.Recording(cut).state == "recovered")
-    assert "whole" in {span.name for span in receiver.spans}
+    assert "whole" in {span.name for span in until(lambda: receiver.spans)}
     lines = [record.getMessage() for record in caplog.records if record.name == "otel_trading"]
     assert sum("a-foreign.flight cannot be recovered: the file is not a recording" in line for line in lines) == 1
     assert sum("b-short.flight cannot be recovered: the file ends after 100 bytes" in line for line in lines) == 1
@@ -154,7 +154,7 @@ def test_two_that_start_at_once_do_not_both_recover(killed: Killed) -> None:
     delivering, go_on = threading.Event(), threading.Event()
     delivered = []
 
-    def deliver(request: bytes) -> None:
+    def deliver(request: bytes, _: int) -> None:
         delivering.set()
         assert go_on.wait(10)
         delivered.append(request)
@@ -202,7 +202,7 @@ def test_a_forked_child_records_into_a_file_of_its_own(
     assert childs.pid == pid
     assert f"-{pid}-" in childs.path.name
     assert [span["name"] for span in _native.Recording(childs.path).spans()] == ["childs"]
-    (found,) = recover(folder, "test-bot", {"traces": lambda _: None})
+    (found,) = recover(folder, "test-bot", {"traces": lambda *_: None})
     assert (found.pid, found.items) == (pid, 1)
     assert [each.pid for each in _spans(folder) if each.in_use] == [os.getpid()]
 
@@ -243,7 +243,7 @@ def test_a_child_does_not_hold_what_its_parent_recovers(
     """The parent still does."""
     recording = killed()
     receiver.status = 503
-    configured()
+    configured(spool_enabled=False)
     until(lambda: "nothing can be delivered" in caplog.text)
 
     def descriptors() -> int:
@@ -262,14 +262,14 @@ def test_nothing_is_left_after_a_clean_end(configured: Configure, receiver: Otlp
     with telemetry.tracer.start_as_current_span("tick"):
         assert len(of_spans(folder)) == 1
     assert telemetry.shutdown(5)
-    assert len(receiver.spans) == 1
+    assert until(lambda: len(receiver.spans) == 1)
     assert list(folder.iterdir()) == []
 
 
 def test_what_does_not_arrive_until_the_end_stays(configured: Configure, receiver: OtlpReceiver, folder: Path) -> None:
-    """The next start can deliver it."""
+    """The next start can deliver it, also where there is no spool."""
     receiver.status = 503
-    telemetry = configured()
+    telemetry = configured(spool_enabled=False)
     with telemetry.tracer.start_as_current_span("tick"):
         pass
     assert not telemetry.shutdown(0.5)
@@ -328,5 +328,5 @@ def _spans(folder: Path) -> list[Listed]:
     return [each for each in recordings(folder) if each.path in of_spans(folder)]
 
 
-def _refuse(_: bytes) -> str:
+def _refuse(request: bytes, items: int) -> str:
     raise AssertionError("there is nothing to deliver")

@@ -16,7 +16,6 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import View
 
-from otel_trading.export.delivery import Delivery, Outcome
 from otel_trading.export.ledger import Ledger
 from otel_trading.metrics.native import Aggregation, NativeMeterProvider, NativeReader
 from otel_trading.metrics.pull import PullReader
@@ -64,36 +63,34 @@ def test_the_prometheus_reader_renders(engine: Name) -> None:
 
 
 class Collected:
-    """A sender that keeps what it is to send."""
+    """A taker that keeps what it is handed."""
 
     target = "memory"
 
     def __init__(self) -> None:
-        self.sent: list[MetricsData] = []
-        self.receiver = self
+        self.taken: list[MetricsData] = []
 
-    def send(self, data: MetricsData) -> Delivery:
-        self.sent.append(data)
-        return Delivery(Outcome.SENT)
+    def take(self, data: MetricsData, *_: object) -> None:
+        self.taken.append(data)
 
-    def back(self) -> None:
-        """See ``Receiver``."""
+    def flush(self, _: float) -> bool:
+        return True
 
     def close(self) -> None:
-        """See ``Sender``."""
+        """See ``Taker``."""
 
 
 def test_the_push_reader_pushes(engine: Name) -> None:
     """Our own push reader gets the points of either engine, on flush and at the end."""
     from otel_trading.metrics.push import PushReader
 
-    sender: Any = Collected()
-    reader = PushReader(sender, Ledger("metrics"), interval=3_600)
+    taker: Any = Collected()
+    reader = PushReader(taker, Ledger("metrics"), interval=3_600)
     provider = made_provider(engine, [reader])
     provider.get_meter("bot").create_counter("bot.frames").add(1)
     assert reader.force_flush(20_000)
     provider.shutdown()
-    names = [data.resource_metrics[0].scope_metrics[0].metrics[0].name for data in sender.sent if data.resource_metrics]
+    names = [data.resource_metrics[0].scope_metrics[0].metrics[0].name for data in taker.taken if data.resource_metrics]
     assert names == ["bot.frames", "bot.frames"]
 
 

@@ -4,7 +4,7 @@ import sys
 import tomllib
 from typing import TYPE_CHECKING
 
-from otel_trading.pipeline import build_pipeline
+from otel_trading.building import build_pipeline
 from otel_trading.resource import build_resource
 from otel_trading.settings import resolve
 from tests.packaging.conftest import ROOT

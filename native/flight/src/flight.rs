@@ -7,8 +7,10 @@ use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::header::{boot_id, Constant, Cursors, Identity, Owner, State, CONSTANT, COPIES};
-use crate::held::{self, Held};
+use files::held::{self, Held};
+use files::owner::boot_id;
+
+use crate::header::{Constant, Cursors, Identity, Owner, State, CONSTANT, COPIES};
 use crate::layout::Layout;
 use crate::memory::Memory;
 use crate::ring::Ring;

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use files::{held, owner};
+
 use crate::header::Identity;
-use crate::held;
 use crate::recording::{self, Claim, State};
 use crate::Flight;
 
@@ -15,9 +16,6 @@ pub const EXTENSION: &str = "flight";
 
 /// A file without a readable header that is younger may be about to get one.
 const BEGINNING: Duration = Duration::from_secs(60);
-
-/// Bytes of a service's name in a file name.
-const NAME: usize = 64;
 
 /// A recording in the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,21 +71,7 @@ pub enum Why {
 /// ```
 #[must_use]
 pub fn name(identity: &Identity, what: &str) -> String {
-    let service: String = identity
-        .service
-        .chars()
-        .take(NAME)
-        .map(|char| match char {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => char,
-            '-' | '.' => '-',
-            _ => '_',
-        })
-        .collect();
-    let service = if service.is_empty() {
-        "unknown"
-    } else {
-        &service
-    };
+    let service = owner::file_name(&identity.service);
     let dot = if what.is_empty() { "" } else { "." };
     format!(
         "{service}-{}-{}{dot}{what}.{EXTENSION}",

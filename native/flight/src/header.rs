@@ -1,10 +1,11 @@
 //! The first page: what the file is, whose it is, how far everybody is.
 
-use std::io;
 use std::mem::offset_of;
 use std::sync::atomic::AtomicU64;
 
-use crate::checksum::checksum;
+use files::checksum::checksum;
+use files::owner::cut;
+
 use crate::handshake::Shared;
 use crate::layout::{Layout, PAGE};
 use crate::sync::OwnLine;
@@ -209,43 +210,6 @@ fn half(bytes: &[u8], at: usize) -> u32 {
     u32::from_ne_bytes(half)
 }
 
-/// The longest beginning of a text that has at most so many bytes.
-fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// Which start of this machine it is; zeroes where the system does not tell.
-pub(crate) fn boot_id() -> [u8; 16] {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .and_then(|text| parse_boot_id(&text).ok_or_else(|| io::ErrorKind::InvalidData.into()))
-        .unwrap_or_default()
-}
-
-fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
-    let digits: Vec<u8> = text
-        .trim()
-        .bytes()
-        .filter(|&byte| byte != b'-')
-        .map(|byte| {
-            char::from(byte)
-                .to_digit(16)
-                .map(|digit| digit.to_le_bytes()[0])
-        })
-        .collect::<Option<_>>()?;
-    let mut id = [0; 16];
-    if digits.len() != 2 * id.len() {
-        return None;
-    }
-    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair[0] << 4 | pair[1];
-    }
-    Some(id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,18 +255,6 @@ mod tests {
             let mut damaged = whole;
             damaged[bit / 8] ^= 1 << (bit % 8);
             Constant::decode(&damaged).unwrap_err();
-        }
-    }
-
-    #[test]
-    fn a_boot_id_is_sixteen_bytes_or_none() {
-        let id = parse_boot_id("00010203-0405-0607-0809-0a0b0c0d0eff\n");
-        assert_eq!(
-            id,
-            Some([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255])
-        );
-        for wrong in ["", "00010203", "zz010203-0405-0607-0809-0a0b0c0d0eff"] {
-            assert_eq!(parse_boot_id(wrong), None);
         }
     }
 

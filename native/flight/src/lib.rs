@@ -5,16 +5,12 @@
 //! committed can be read back from the file.
 
 #[cfg(not(loom))]
-mod checksum;
-#[cfg(not(loom))]
 mod flight;
 #[cfg(not(loom))]
 pub mod folder;
 mod handshake;
 #[cfg(not(loom))]
 mod header;
-#[cfg(not(loom))]
-mod held;
 #[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]

@@ -5,8 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::checksum::{checksum, UNIT};
 use crate::layout::MAX_RECORD;
+use files::checksum::{checksum, UNIT};
 
 /// Bytes before a body.
 pub(crate) const HEADER: usize = 16;

@@ -16,9 +16,11 @@ use std::path::Path;
 pub use claim::Claim;
 pub use damage::Damage;
 
+use files::held::{lock, no_locks};
+use files::owner;
+
 pub use crate::header::State;
-use crate::header::{boot_id, word, Constant, Cursors, Identity, Unreadable, CONSTANT, COPIES};
-use crate::held::{lock, no_locks};
+use crate::header::{word, Constant, Cursors, Identity, Unreadable, CONSTANT, COPIES};
 use crate::layout::{Layout, PAGE, SLOT};
 use crate::record::HEADER;
 use crate::slots::{self, OpenSpan};
@@ -284,11 +286,7 @@ fn its_process_lives(file: &File) -> bool {
     let Ok((constant, _)) = constant(&page) else {
         return false;
     };
-    let Ok(process) = libc::pid_t::try_from(constant.owner.identity.pid) else {
-        return false;
-    };
-    // SAFETY: signal 0 is never sent.
-    constant.owner.boot == boot_id() && unsafe { libc::kill(process, 0) } == 0
+    owner::lives(constant.owner.identity.pid, constant.owner.boot)
 }
 
 /// Open a file to be read, without waiting for whoever may be at the other end of it.

@@ -7,8 +7,8 @@ use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 use std::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 
-use crate::checksum::checksum;
 use crate::layout::SLOT;
+use files::checksum::checksum;
 
 /// A span that has not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

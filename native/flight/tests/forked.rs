@@ -182,9 +182,9 @@ fn in_use_after(leaves: bool) -> bool {
 }
 
 #[test]
-fn a_dead_parents_recording_is_free_once_its_children_left() {
+fn a_dead_parents_recording_is_free_although_its_children_live() {
     assert!(!in_use_after(true));
-    assert!(in_use_after(false));
+    assert!(!in_use_after(false));
 }
 
 #[test]

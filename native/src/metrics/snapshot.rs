@@ -157,15 +157,25 @@ impl Snapshot {
     }
 
     /// OTLP export requests of at most about `max_bytes` each, with the number of points in each.
-    #[pyo3(signature = (resource, max_bytes=4_194_304))]
+    ///
+    /// `only` metrics whose names begin with one of these, and those `without` any of these.
+    #[pyo3(signature = (resource, max_bytes=4_194_304, *, only=None, without=Vec::new()))]
+    #[allow(clippy::needless_pass_by_value)]
     fn otlp<'p>(
         &self,
         python: Python<'p>,
         resource: &Resource,
         max_bytes: usize,
+        only: Option<Vec<String>>,
+        without: Vec<String>,
     ) -> PyResult<Vec<(Bound<'p, PyBytes>, usize)>> {
+        let begins =
+            |name: &str, with: &[String]| with.iter().any(|prefix| name.starts_with(prefix));
+        let wanted = |name: &str| {
+            only.as_ref().is_none_or(|with| begins(name, with)) && !begins(name, &without)
+        };
         let requests = self.encode(python, resource, |snapshot| {
-            wire::otlp::encode_counted(snapshot, max_bytes)
+            wire::otlp::encode_counted(snapshot, max_bytes, wanted)
         });
         requests
             .into_iter()

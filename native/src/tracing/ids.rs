@@ -32,7 +32,8 @@ impl Ids {
     }
 }
 
-fn seed() -> u64 {
+/// 64 bits of the system's randomness.
+pub fn seed() -> u64 {
     let mut seed = 0_u64;
     // SAFETY: eight writable bytes.
     let failed = unsafe { libc::getentropy((&raw mut seed).cast(), size_of::<u64>()) };

@@ -15,6 +15,7 @@ pub mod written;
 
 use pyo3::prelude::*;
 
+pub use ids::seed;
 pub use outlet::verdict_of;
 pub use provider::Traces;
 pub use span::{span_of, SAMPLED};

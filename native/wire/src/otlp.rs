@@ -42,17 +42,24 @@ pub const DEFAULT_MAX_BYTES: usize = 4 << 20;
 /// Metrics without points and scopes without metrics are left out; a snapshot without points gives no request.
 #[must_use]
 pub fn encode(snapshot: &Snapshot, max_bytes: usize) -> Vec<Vec<u8>> {
-    let requests = encode_counted(snapshot, max_bytes);
+    let requests = encode_counted(snapshot, max_bytes, |_| true);
     requests.into_iter().map(|(request, _)| request).collect()
 }
 
-/// As [`encode`], each request with the number of points in it.
+/// As [`encode`], of the metrics with a wanted name only, each request with the number of points in it.
 #[must_use]
-pub fn encode_counted(snapshot: &Snapshot, max_bytes: usize) -> Vec<(Vec<u8>, usize)> {
+pub fn encode_counted(
+    snapshot: &Snapshot,
+    max_bytes: usize,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<(Vec<u8>, usize)> {
     let mut requests = Requests::new(snapshot, max_bytes);
     for scope in &snapshot.scopes {
         requests.scope_ended();
         for metric in &scope.metrics {
+            if !wanted(&metric.identity.name) {
+                continue;
+            }
             requests.metric_ended();
             let place = (scope, metric);
             match &metric.data {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from otel_trading.export.feeder import after
+from otel_trading.export.lanes import LOW_METRICS
 from otel_trading.metrics.native.aggregation import Aggregation
 from otel_trading.metrics.pusher import Pusher
 
@@ -12,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from otel_trading import _native
-    from otel_trading.export.delivery import Sender
-    from otel_trading.export.ledger import Ledger
+    from otel_trading.export.feeder import Taker
+    from otel_trading.export.ledger import Lane, Ledger
     from otel_trading.metrics.native.provider import NativeMeterProvider
     from otel_trading.metrics.native.reader import NativeReader
     from otel_trading.metrics.native.recorder import MeasurementRecorder
@@ -40,7 +43,7 @@ class NativePush(Pusher):
     def __init__(
         self,
         provider: NativeMeterProvider,
-        sender: Sender[bytes],
+        taker: Taker,
         ledger: Ledger,
         *,
         interval: float,
@@ -55,12 +58,13 @@ class NativePush(Pusher):
         if recorder is not None:
             recorder.owner = self
         self._mark = 0
+        self._safe = -1
         self._reader: NativeReader | None = provider.take_reader(
             temporality=temporality, histogram=_HISTOGRAMS[histogram]
         )
-        self._last: list[tuple[bytes, int]] = []
+        self._last: list[tuple[bytes, int, Lane]] = []
         self._turn = threading.Lock()
-        super().__init__(sender, ledger, interval=interval)
+        super().__init__(taker, ledger, interval=interval)
 
     def settle(self) -> None:
         """Collect for the last time, now: what is measured from here on is the next reader's."""
@@ -83,27 +87,34 @@ class NativePush(Pusher):
         super().restart_in_child()
 
     def wait_closed(self) -> bool:
-        """See ``Pusher``; when all has arrived there is nothing to recover, and the recording goes."""
+        """See ``Pusher``; when all is safe there is nothing to recover, and the recording goes."""
         closed = super().wait_closed()
         if self._recorder is not None:
-            self._recorder.finish(self, delivered=closed and not self._failing)
+            self._recorder.finish(self, delivered=closed and self._safe == self._mark)
         return closed
+
+    def _settled(self, recorder: MeasurementRecorder, mark: int) -> None:
+        self._safe = mark
+        recorder.settled(mark)
 
     def _push(self) -> None:
         with self._turn:
             requests, self._last = self._collected() or self._last, []
             mark = self._mark
-        for request, points in requests:
-            self._deliver(points, request)
-        if self._recorder is not None and not self._failing:
-            self._recorder.settled(mark)
+        safe = None if self._recorder is None else after(len(requests), partial(self._settled, self._recorder, mark))
+        for request, points, lane in requests:
+            self._deliver(points, request, lane, safe)
 
-    def _collected(self) -> list[tuple[bytes, int]]:
+    def _collected(self) -> list[tuple[bytes, int, Lane]]:
         if self._reader is None:
             return []
         if self._recorder is not None:
             self._mark = self._recorder.mark()
-        return _collected(self._reader, self._also).otlp(self._provider.resource)
+        snapshot, resource = _collected(self._reader, self._also), self._provider.resource
+        return [
+            *((*request, "important") for request in snapshot.otlp(resource, without=LOW_METRICS)),
+            *((*request, "low") for request in snapshot.otlp(resource, only=LOW_METRICS)),
+        ]
 
 
 class NativePage:

@@ -1,20 +1,21 @@
-"""Kept spans on their way: encoded by the core, delivered by a thread that waits for receivers."""
+"""Kept spans on their way: encoded by the core, handed over by a thread that knows where they go."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otel_trading import _native
-from otel_trading.export.ledger import Account
-from otel_trading.export.queue import Shipper
+from otel_trading.export.feeder import Feeder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_trading.export.delivery import Sender
-    from otel_trading.export.ledger import Ledger
+    from otel_trading.export.feeder import Taker
+    from otel_trading.export.ledger import Account, Ledger
     from otel_trading.tracing.native.provider import NativeTracerProvider
 
 
@@ -30,13 +31,13 @@ def lost(counts: Mapping[str, Any]) -> Counter[str]:
     return Counter({reason: count for reason, count in counts["dropped"].items() if count and reason not in _DECIDED})
 
 
-class TraceShipper(Shipper[_native.TraceBatch]):
-    """Delivers what a provider keeps; ``settle`` leaves what comes from then on to another one."""
+class TraceShipper(Feeder[_native.TraceBatch]):
+    """Hands over what a provider keeps; ``settle`` leaves what comes from then on to another one."""
 
     def __init__(
         self,
         provider: NativeTracerProvider,
-        sender: Sender[bytes],
+        taker: Taker,
         ledger: Ledger,
         *,
         capacity: int,
@@ -47,7 +48,7 @@ class TraceShipper(Shipper[_native.TraceBatch]):
         self._source: _native.Traces | None = provider.core
         provider.core.set_demand(True, batch_size, capacity)
         self._before = provider.core.counts()
-        super().__init__(sender, ledger, delay=delay)
+        super().__init__(taker, ledger, delay=delay)
         provider.deliver = self.flush
         self._launch()
 
@@ -68,39 +69,39 @@ class TraceShipper(Shipper[_native.TraceBatch]):
                 self._provider.deliver = None
 
     def request_flush(self) -> int:
-        """See ``Shipper``; traces that are not complete are decided as they are."""
+        """See ``Feeder``; traces that are not complete are decided as they are."""
         self.decide()
         return super().request_flush()
 
     def request_close(self, deadline: float) -> None:
-        """See ``Shipper``; spans that end from now on are lost, unless there is another shipper by now."""
+        """See ``Feeder``; spans that end from now on are lost, unless there is another shipper by now."""
         if self._source is not None:
             self._source.close()
         self.settle()
         super().request_close(deadline)
 
     def wait_closed(self) -> bool:
-        """See ``Shipper``; when all has arrived there is nothing to recover, and the recording goes."""
+        """See ``Feeder``; when all is handed over there is nothing to recover, and the recording goes."""
         closed = super().wait_closed()
         self._provider.core.finish()
         return closed
 
     def restart_in_child(self) -> None:
-        """See ``Shipper``."""
+        """See ``Feeder``."""
         self._before = self._provider.core.counts()
         super().restart_in_child()
         if not self._closing:
             self._launch()
 
-    def account(self) -> Account:
+    def account(self, told: Account) -> Account:
         """The ledger's account, together with what the core kept and lost in this shipper's time."""
         counts = self._provider.core.counts()
         gone = lost(counts) - lost(self._before)
         kept = sum(counts["kept"].values()) - sum(self._before["kept"].values())
-        told = self.ledger.account()
         emitted = kept + counts["pending"] + gone.total() - gone["queue_full"]  # that was kept first
         together = Counter(told.dropped) + gone
-        return Account(emitted, told.sent, emitted - told.sent - together.total(), dict(together), told.last_error)
+        pending = emitted + told.recovered - told.sent - together.total()
+        return replace(told, emitted=emitted, pending=pending, dropped=dict(together))
 
     def decide(self) -> None:
         """Have the traces decided that are not complete, as they are."""
@@ -108,10 +109,9 @@ class TraceShipper(Shipper[_native.TraceBatch]):
         if source is not None:
             source.flush()
 
-    def _pause(self) -> None:
-        """See ``Shipper``; the core works without Python, so nobody tells when a request is full."""
-        end = time.monotonic() + self._delay
-        while (left := end - time.monotonic()) > 0:
+    def _pause(self, due: float) -> None:
+        """See ``Feeder``; the core works without Python, so nobody tells when a request is full."""
+        while (left := due - time.monotonic()) > 0:
             source = self._source
             if self._wake.wait(min(left, _LOOK)) or source is None or source.full():
                 return
@@ -125,11 +125,9 @@ class TraceShipper(Shipper[_native.TraceBatch]):
             return self._last.popleft()
         return self._source.take(rest=rest) if self._source is not None else None
 
-    def _request(self, batch: _native.TraceBatch) -> bytes:
-        return batch.request
-
-    def _done(self, batch: _native.TraceBatch) -> None:
-        self._provider.core.settled(batch)
+    def _hand_over(self, batch: _native.TraceBatch) -> None:
+        # What is safe has not to be recovered from the recording.
+        self._taker.take(batch.request, len(batch), "important", partial(self._provider.core.settled, batch))
 
     def _discard(self) -> int:
         left = sum(map(len, self._last))

@@ -91,7 +91,7 @@ fn names_hold_what_files_may_be_called() {
         ("prices", "prices-42-7.flight".to_owned()),
         ("../a b/ä", "--_a_b__-42-7.flight".to_owned()),
         ("", "unknown-42-7.flight".to_owned()),
-        (&long, format!("{}-42-7.flight", "x".repeat(NAME))),
+        (&long, format!("{}-42-7.flight", "x".repeat(owner::NAME))),
     ] {
         assert_eq!(name(&identity(service), ""), expected);
     }

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use files::held;
 
 use super::{Damage, Recording};
 use crate::header::{Cursors, State};
-use crate::held::{lock, no_locks};
 
 /// A recording that nobody else uses, and nobody else can claim until this is dropped.
 #[derive(Debug)]
@@ -23,29 +23,8 @@ impl Claim {
     /// # Errors
     /// When the file cannot be opened to be written.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
-        let opened = File::options()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(path);
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        match lock(file.as_raw_fd(), libc::LOCK_EX) {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(error) if no_locks(&error) => {
-                if super::its_process_lives(&file) {
-                    return Ok(None);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        // Whoever held it before may have removed it.
-        let there = file.metadata()?.nlink() > 0;
-        Ok(there.then(|| Self {
+        let file = held::claim(path, super::its_process_lives)?;
+        Ok(file.map(|file| Self {
             file,
             path: path.to_owned(),
         }))

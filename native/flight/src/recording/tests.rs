@@ -5,6 +5,7 @@ use super::*;
 use crate::random::Random;
 use crate::scratch::Scratch;
 use crate::{Flight, MAX_RECORD};
+use files::owner::boot_id;
 
 const LAYOUT: Layout = Layout {
     ring: 256 * 1024,

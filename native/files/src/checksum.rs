@@ -3,7 +3,7 @@
 //! Four lanes multiply 16 bytes each and fold the product's halves, so that the multiplications overlap.
 
 /// Bytes that are taken at once.
-pub(crate) const UNIT: usize = 16;
+pub const UNIT: usize = 16;
 
 const CONSTANTS: [u64; 4] = [
     0x9E37_79B9_7F4A_7C15,
@@ -30,8 +30,9 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 /// The sum of the first `len` bytes; those after them, up to a multiple of [`UNIT`], are there to be read but do not
 /// count.
 #[inline]
+#[must_use]
 #[allow(clippy::many_single_char_names)] // the lanes
-pub(crate) fn checksum(seed: u64, padded: &[u8], len: usize) -> u32 {
+pub fn checksum(seed: u64, padded: &[u8], len: usize) -> u32 {
     debug_assert_eq!(padded.len(), len.next_multiple_of(UNIT));
     let [mut a, mut b, mut c, mut d] = CONSTANTS.map(|constant| constant ^ seed);
     let (whole, begun) = padded.split_at(len / UNIT * UNIT);
@@ -61,6 +62,19 @@ pub(crate) fn checksum(seed: u64, padded: &[u8], len: usize) -> u32 {
         c ^ d.rotate_left(41) ^ CONSTANTS[2],
     );
     fold_halves(sum)
+}
+
+/// The sum of bytes that nothing follows.
+#[must_use]
+pub fn of(seed: u64, bytes: &[u8]) -> u32 {
+    let (whole, begun) = bytes.split_at(bytes.len() / UNIT * UNIT);
+    let sum = checksum(seed ^ bytes.len() as u64, whole, whole.len());
+    if begun.is_empty() {
+        return sum;
+    }
+    let mut padded = [0; UNIT];
+    padded[..begun.len()].copy_from_slice(begun);
+    checksum(seed ^ u64::from(sum) << 32, &padded, begun.len())
 }
 
 /// The first of 16 bytes, and zeroes for the others.
@@ -112,6 +126,22 @@ mod tests {
                 assert_eq!(changed, bit < 8 * len, "bit {bit} of {len} bytes");
                 padded[bit / 8] ^= 1 << (bit % 8);
             }
+        }
+    }
+
+    #[test]
+    fn every_bit_and_the_length_count_where_nothing_follows() {
+        for len in [0, 1, 15, 16, 17, 40, 64, 65] {
+            let mut bytes = vec![0xA5; len];
+            let sum = of(7, &bytes);
+            assert_ne!(of(8, &bytes), sum);
+            for bit in 0..8 * len {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert_ne!(of(7, &bytes), sum, "bit {bit} of {len} bytes");
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+            bytes.push(0);
+            assert_ne!(of(7, &bytes), sum, "{len} bytes and a zero");
         }
     }
 

@@ -1,17 +1,18 @@
-//! The file of a living flight, and the lock that says so.
+//! A file that a living process holds, and the lock that says so.
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
+
+use crate::unshared::Unshared;
 
 /// An open file with its lock.
 #[derive(Debug)]
-pub(crate) struct Held {
-    file: AtomicI32,
+pub struct Held {
+    file: Unshared,
     creator: u32,
 }
 
@@ -23,7 +24,10 @@ const PAUSE: Duration = Duration::from_millis(1);
 ///
 /// The file that is given is opened anew and has no part in the lock: a mapping keeps its open file alive, and with it
 /// a lock would live on in children that inherit the mapping.
-pub(crate) fn create(path: &Path, bytes: usize) -> io::Result<(File, Held)> {
+///
+/// # Errors
+/// When the file exists, cannot be made or locked, or has no room.
+pub fn create(path: &Path, bytes: usize) -> io::Result<(File, Held)> {
     // Rust opens with O_CLOEXEC.
     let file = OpenOptions::new()
         .read(true)
@@ -37,11 +41,32 @@ pub(crate) fn create(path: &Path, bytes: usize) -> io::Result<(File, Held)> {
             _ = std::fs::remove_file(path);
         }
     })?;
-    let held = Held {
-        file: AtomicI32::new(file.into_raw_fd()),
-        creator: std::process::id(),
+    Ok((opened, Held::of(file)))
+}
+
+/// Lock the file of a process that died; `None` when somebody holds it or it is gone.
+///
+/// `lives` tells from the file whether its process lives, where files cannot be locked.
+///
+/// # Errors
+/// When the file cannot be opened to be written.
+pub fn claim(path: &Path, lives: impl FnOnce(&File) -> bool) -> io::Result<Option<File>> {
+    let opened = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
     };
-    Ok((opened, held))
+    let free = match lock(file.as_raw_fd(), libc::LOCK_EX) {
+        Err(error) if no_locks(&error) => !lives(&file),
+        locked => locked?,
+    };
+    // Whoever held it before may have removed it.
+    Ok((free && file.metadata()?.nlink() > 0).then_some(file))
 }
 
 fn prepare(file: &File, bytes: usize) -> io::Result<()> {
@@ -69,7 +94,10 @@ fn open_again(file: &File, path: &Path) -> io::Result<File> {
 }
 
 /// Try to lock, whether it worked.
-pub(crate) fn lock(file: RawFd, how: libc::c_int) -> io::Result<bool> {
+///
+/// # Errors
+/// When it cannot be told, as on a file system without locks.
+pub fn lock(file: RawFd, how: libc::c_int) -> io::Result<bool> {
     loop {
         // SAFETY: no memory is involved.
         if unsafe { libc::flock(file, how | libc::LOCK_NB) } == 0 {
@@ -85,7 +113,8 @@ pub(crate) fn lock(file: RawFd, how: libc::c_int) -> io::Result<bool> {
 }
 
 /// Whether the error says that there are no locks here.
-pub(crate) fn no_locks(error: &io::Error) -> bool {
+#[must_use]
+pub fn no_locks(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     [libc::ENOLCK, libc::EOPNOTSUPP, libc::ENOSYS]
         .map(Some)
@@ -123,25 +152,38 @@ fn allocate(file: &File, bytes: usize) -> io::Result<()> {
 }
 
 impl Held {
+    /// Hold a file that this process locked.
+    #[must_use]
+    pub fn of(file: File) -> Self {
+        Self {
+            file: Unshared::new(file),
+            creator: std::process::id(),
+        }
+    }
+
     /// Give the file the time of now: what is written to mapped memory need not.
     pub fn touch(&self) {
-        // SAFETY: without times, no memory is involved; a descriptor that is gone is an error like any other.
-        unsafe { libc::futimens(self.file.load(Ordering::Acquire), std::ptr::null()) };
+        _ = self.file.with(|file| {
+            // SAFETY: without times, no memory is involved.
+            unsafe { libc::futimens(file.as_raw_fd(), std::ptr::null()) };
+            Ok(())
+        });
+    }
+
+    /// Whether somebody removed the file.
+    #[must_use]
+    pub fn removed(&self) -> bool {
+        self.file.removed()
     }
 
     /// Close the file, and unlock it when this process is its creator: a child shares the lock.
     pub fn let_go(&self) {
-        let file = self.file.swap(-1, Ordering::AcqRel);
-        if file < 0 {
-            return;
-        }
-        // SAFETY: the descriptor was this value's alone, and is nobody's now.
-        unsafe {
+        self.file.close(|file| {
             if self.creator == std::process::id() {
-                libc::flock(file, libc::LOCK_UN);
+                // SAFETY: no memory is involved.
+                unsafe { libc::flock(file, libc::LOCK_UN) };
             }
-            libc::close(file);
-        }
+        });
     }
 }
 

@@ -1,0 +1,11 @@
+//! Files that outlive their process: who holds them, and whether their bytes are whole.
+
+pub mod checksum;
+pub mod held;
+pub mod owner;
+pub mod unshared;
+
+#[cfg(test)]
+#[allow(dead_code)] // shared with flight's tests
+#[path = "../../flight/src/random.rs"]
+mod random;
