@@ -6,10 +6,11 @@ export CARGO_TARGET_DIR ?= $(or $(OTEL_TRADING_CACHE),$(or $(XDG_CACHE_HOME),$(H
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ARGS ?=
+TESTS_AT_ONCE ?= 4# most of them wait for processes rather than compute
 WORKSPACE := --quiet --locked --workspace --manifest-path native/Cargo.toml
 NATIVE = $(wildcard native/Cargo.* native/*/Cargo.toml) $(shell find native/src native/*/src -name '*.rs')
 
-.PHONY: help setup checkout demo test soak bench stack check miri loom fuzz format generate lock clean
+.PHONY: help setup services browser checkout demo test soak bench stack check miri loom fuzz format generate lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,11 +42,27 @@ demo: setup  ## Watch a bot trade on two simulated venues; ARGS="--seconds 60 --
 stack: setup  ## Start Collector, Prometheus, Jaeger, Loki and Alertmanager
 	@$(BIN)/otel-trading stack up $(ARGS)
 
-test: setup  ## Build the backends once, then run every check and test
+# The live page is looked at in a real browser; where it may not be installed its tests say how to.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+		|| { echo "Installing Chromium for the tests of the live page"; apt-get update -qq \
+			&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| echo "Chromium could not be installed"
+
+# Tests of checks ask a Redis and a PostgreSQL: where they cannot be installed, these are skipped.
+services:
+	@if command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Redis and PostgreSQL for the tests"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends redis-server postgresql; } \
+			>/dev/null 2>&1 || echo "they cannot be installed: their tests are skipped"; \
+	fi
+
+test: setup services browser  ## Build the backends once, then run every check and test
 	@$(BIN)/otel-trading stack build
 	@$(MAKE) --no-print-directory check
 	@cargo test $(WORKSPACE)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TESTS_AT_ONCE) --dist loadfile --max-worker-restart 0 $(ARGS)
 
 soak: setup  ## Optional: what only shows after very many spans, many minutes
 	@$(BIN)/python -m pytest -m soak -s $(ARGS)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from otel_trading.export.courier import Courier
 from otel_trading.export.delivery import Receiver
 from otel_trading.export.destination import SIGNALS, Signal, destination
 from otel_trading.export.ledger import Ledger
-from otel_trading.export.plugin import PluginSender, load
+from otel_trading.export.plugin import PluginTaker, load
 from otel_trading.export.queue import BatchQueue
 from otel_trading.export.store import Store, Terms
-from otel_trading.export.takers import EncodedTaker, ObjectTaker, PluginTaker
+from otel_trading.export.takers import EncodedTaker, ObjectTaker
 from otel_trading.export.transport import OtlpSender
-from otel_trading.export.transport.sender import without_user
+from otel_trading.export.transport.sender import place_of
 from otel_trading.extras import MissingExtraError, require
 from otel_trading.metrics.boundaries import SECONDS
 from otel_trading.pipeline import Pipeline
@@ -26,14 +26,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opentelemetry.metrics import MeterProvider
+    from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
     from otel_trading import _native
     from otel_trading.export.feeder import Taker
+    from otel_trading.logs.lines import Lines
+    from otel_trading.logs.native import NativeLoggerProvider
     from otel_trading.logs.queue import LogQueue
-    from otel_trading.logs.recorder import LogRecorder
+    from otel_trading.logs.shipping import LogShipper
+    from otel_trading.logs.sinks import Sink
     from otel_trading.metrics.native import NativeMeterProvider
     from otel_trading.metrics.native.outlets import NativePage
     from otel_trading.metrics.native.recorder import MeasurementRecorder
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from otel_trading.tracing.native import NativeTracerProvider
     from otel_trading.tracing.native.shipping import TraceShipper
     from otel_trading.tracing.processor import QueueSpanProcessor
+    from otel_trading.trading.rates import History
 
 _SPANS_SCOPE = "otel_trading.spans"
 _LARGE_BATCH = 4_096
@@ -59,8 +64,6 @@ def build_pipeline(
     For ``native`` providers only what takes their data is built: instruments, totals and tracers are the process's, and
     so is the ``store`` that what was not delivered waits in.
     """
-    from otel_trading.logs.provider import build_logger_provider
-
     settings = resolved.settings
     store = store or Store(Terms(None, str(resource.attributes["service.name"])))
     builder = _Builder(resolved, tracers, store)
@@ -82,7 +85,7 @@ def build_pipeline(
         tracer_provider = tracers
         builder.native_traces(tracers, resource)
     builder.dump(meter_provider, pull)
-    logger_provider = build_logger_provider(resource, builder.log_queues(resource))
+    logger_provider = builder.sdk_logs(resource) if tracers is None else builder.native_logs(resource)
     builder.recover(str(resource.attributes["service.name"]))
     builder.launch()
     return Pipeline(
@@ -102,6 +105,8 @@ def build_pipeline(
         builder.readers,
         builder.shipper,
         builder.processors,
+        builder.writer,
+        builder.log_processors,
     )
 
 
@@ -121,6 +126,8 @@ class _Builder:
         self.readers: list[PushReader] = []
         self.shipper: TraceShipper | None = None
         self.processors: list[QueueSpanProcessor] = []
+        self.writer: LogShipper | None = None
+        self.log_processors: list[LogRecordProcessor] = []
         self._recordings: Path | None = None
         self._receivers: dict[str, Receiver] = {}
 
@@ -150,10 +157,11 @@ class _Builder:
             "delay": getattr(settings, f"{prefix}_delay"),
         }
 
-    def _large_batches(self) -> dict[str, Any]:
+    def _large_batches(self, signal: Signal) -> dict[str, Any]:
         """For requests that cost nothing to encode: fewer and larger ones, unless somebody wants it otherwise."""
-        queueing = self._queueing("traces")
-        if self._resolved.origins["span_batch_size"] == "default":
+        queueing = self._queueing(signal)
+        option = "span_batch_size" if signal == "traces" else "log_batch_size"
+        if self._resolved.origins[option] == "default":
             queueing["batch_size"] = _LARGE_BATCH
         return queueing
 
@@ -170,7 +178,7 @@ class _Builder:
         self._record(record(provider, settings, resource, self.problems, wanted=shipped and provider.enabled))
         for ledger, taker in takers:
             if isinstance(taker, EncodedTaker):
-                self.shipper = TraceShipper(provider, taker, ledger, **self._large_batches())
+                self.shipper = TraceShipper(provider, taker, ledger, **self._large_batches("traces"))
                 self.feeders.append(self.shipper)
             else:
                 from otel_trading.tracing.processor import QueueSpanProcessor
@@ -181,30 +189,90 @@ class _Builder:
         if self.shipper is None:
             provider.core.set_demand(False, 1, 1)
 
-    def log_queues(self, resource: Resource) -> list[LogQueue]:
-        """One queue an exporter; what goes out over OTLP is recorded, where engine native records."""
+    def sdk_logs(self, resource: Resource) -> LoggerProvider:
+        """The SDK's provider with a queue for each exporter; lines for the sinks are written beside."""
+        from otel_trading.logs.lines import lines
+        from otel_trading.logs.processor import LinesProcessor
+        from otel_trading.logs.provider import build_logger_provider
+
+        queues = [self._log_queue(ledger, taker) for ledger, taker in self._takers("logs")]
+        provider = build_logger_provider(resource, queues)
+        sinks = self._sinks() or self._tail(wanted=bool(queues))
+        self._write_lines(lines(), None, Ledger("logs-lines"), sinks, resource)
+        if sinks:
+            provider.add_log_record_processor(LinesProcessor(lines()))
+        return provider
+
+    def native_logs(self, resource: Resource) -> NativeLoggerProvider:
+        """What takes the native engine's lines: requests, lines for the sinks, for plugins the SDK's records."""
+        from otel_trading.logs.lines import lines
+        from otel_trading.logs.native import NativeLoggerProvider
+        from otel_trading.logs.processor import QueueLogProcessor
+
+        provider = NativeLoggerProvider(lines())
+        provider.set_resource(resource)
+        encoded: tuple[Ledger, Taker] | None = None
+        for ledger, taker in self._takers("logs", encoded=True):
+            if isinstance(taker, EncodedTaker) and encoded is None:
+                encoded = ledger, taker
+            else:
+                processor = QueueLogProcessor(self._log_queue(ledger, taker))
+                provider.add_log_record_processor(processor)
+                self.log_processors.append(processor)
+        sinks = self._sinks()
+        of_lines = Ledger("logs-lines") if self.log_processors else self.ledgers["logs"]
+        out = encoded or (of_lines, None)
+        self._write_lines(lines(), out[1], out[0], sinks, resource)
+        if self.writer is not None:
+            provider.deliver = self.writer.flush
+        return provider
+
+    def _log_queue(self, ledger: Ledger, taker: Taker) -> LogQueue:
         from otel_trading.logs.queue import LogQueue
 
-        queues = []
-        for ledger, taker in self._takers("logs"):
-            queue = LogQueue(taker, ledger, **self._queueing("logs"))
-            self._place(taker, queue)
-            queues.append(queue)
-            if isinstance(taker, EncodedTaker) and self._tracers is not None:
-                queue.recorder = self._recorded_logs(resource)
-        return queues
+        queue = LogQueue(taker, ledger, **self._queueing("logs"))
+        self._place(taker, queue)
+        return queue
 
-    def _recorded_logs(self, resource: Resource) -> LogRecorder | None:
+    def _sinks(self) -> list[Sink]:
+        from otel_trading.logs.sinks import build_sinks
+
+        settings = self._resolved.settings
+        if settings.disabled or not settings.logs_enabled:
+            return []
+        try:
+            return build_sinks(settings)
+        except Exception as error:
+            self.problems.append(f"log lines are not written: {type(error).__name__}: {error}")
+            return []
+
+    def _tail(self, *, wanted: bool) -> list[Sink]:
+        """What the live page shows, where lines are written anyway."""
+        settings = self._resolved.settings
+        if not wanted or settings.disabled or not settings.ops_enabled or not settings.logs_enabled:
+            return []
+        from otel_trading.logs.tail import tail
+
+        return [tail()]
+
+    def _write_lines(
+        self, lines: Lines, taker: Taker | None, ledger: Ledger, sinks: list[Sink], resource: Resource
+    ) -> None:
+        """The thread that delivers lines, where somebody wants them; recorded is what goes out over OTLP."""
         from otel_trading.flight.opening import record
-        from otel_trading.logs.recorder import RECORDER, Closing
+        from otel_trading.logs.shipping import Closing, LogShipper, release
 
-        folder = record(RECORDER, self._resolved.settings, resource, self.problems, wanted=True, share=2)
-        self._record(folder)
-        if folder is None:
-            return None
-        RECORDER.describe(resource)
-        self.outlets.append(Closing(RECORDER))
-        return RECORDER
+        if taker is None and not sinks:
+            release(lines)
+            lines.core.set_demand(None, None)
+            return
+        sinks = list(dict.fromkeys([*sinks, *self._tail(wanted=True)]))
+        lines.describe(resource)
+        self._record(record(lines, self._resolved.settings, resource, self.problems, wanted=taker is not None))
+        batches = self._large_batches("logs")
+        self.writer = LogShipper(lines, taker, ledger, sinks, batch_size=batches["batch_size"], delay=batches["delay"])
+        self.feeders.append(self.writer)
+        self.outlets.append(Closing(lines))
 
     def _record(self, folder: Path | None) -> None:
         self._recordings = folder or self._recordings
@@ -301,7 +369,7 @@ class _Builder:
         if self._resolved.settings.metric_aliases:
             from otel_trading.trading.exported import add_to
 
-            added.append(add_to)
+            added.append(partial(add_to, history=self._history))
         return added
 
     def _sdk_aliases(self) -> Callable[[MetricsData], MetricsData] | None:
@@ -309,7 +377,14 @@ class _Builder:
             return None
         from otel_trading.trading.aliases import apply
 
-        return apply
+        return partial(apply, history=self._history)
+
+    @cached_property
+    def _history(self) -> History:
+        """What the aliases' rates and ratios began from: one for all outlets."""
+        from otel_trading.trading.rates import History
+
+        return History()
 
     def dump(self, provider: MeterProvider, page: PullReader | NativePage | None) -> None:
         """The file of metrics as JSON, where one is wanted."""
@@ -375,7 +450,7 @@ class _Builder:
             "prometheus": lambda: None,  # /metrics is always there while the ops server is on
             "otlp": lambda: (EncodedTaker if encoded else ObjectTaker)(self._courier(signal, ledger)),
         }
-        build = known.get(name, lambda: PluginTaker(PluginSender(name, load(signal, name)()), ledger))
+        build = known.get(name, lambda: PluginTaker(name, load(signal, name)(), ledger))
         try:
             return build()
         except LookupError as error:
@@ -394,8 +469,8 @@ class _Builder:
 
     def _otlp(self, signal: Signal) -> OtlpSender:
         chosen = destination(self._resolved, signal)
-        parts = urlsplit(without_user(chosen.url))
-        receiver = self._receivers.setdefault(parts.netloc, Receiver(f"{parts.scheme}://{parts.netloc}"))
+        place = place_of(chosen.url)
+        receiver = self._receivers.setdefault(place, Receiver(place))
         return OtlpSender(signal, chosen, receiver)
 
     def _origin(self, signal: Signal) -> str:

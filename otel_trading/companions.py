@@ -8,6 +8,7 @@ from otel_trading.settings import Problem, report
 
 if TYPE_CHECKING:
     from otel_trading import _native
+    from otel_trading.instrument.queues import Queues
     from otel_trading.metrics.event_export import EventExport
     from otel_trading.metrics.event_options import EventOptions
     from otel_trading.metrics.instruments import Meter
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class Companions:
     """Started and changed by ``configure()``, stopped with telemetry."""
 
-    def __init__(self, timers: Timers) -> None:
+    def __init__(self, timers: Timers, queues: Queues) -> None:
         self._timers = timers
+        self._queues = queues
         self.events: EventExport | None = None
         self._meter: Meter | None = None
         self._traces: _native.Traces | None = None
@@ -76,6 +78,7 @@ class Companions:
             self._timers.pump.add_events(reader)
         if self._meter is not meter:  # another engine's
             self._meter, self.events = meter, EventExport(MetricsCollector(), meter)
+            self._queues.also = self.events.depth
         MetricsCollector().configure(options)
         if options.enabled:
             self._timers.pump.set_interval(settings.event_interval)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from otel_trading import forks
+from otel_trading import forks, redaction
 from otel_trading.settings import Problem, Resolved, report, resolve
 from otel_trading.settings.plugins import configurator
 from otel_trading.settings.standard import repaired_environment, timeout_hints, unusable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Literal
 
     from otel_trading.export.store import Store
     from otel_trading.metrics.native import NativeMeterProvider
-    from otel_trading.ops.server import OpsServer
     from otel_trading.pipeline import Pipeline
     from otel_trading.settings import Settings
-    from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol
+    from otel_trading.settings.logs import Level
+    from otel_trading.settings.options import Compression, Exporters, Headers, Profile, Protocol, Tables
     from otel_trading.status import Status
     from otel_trading.telemetry import Telemetry
     from otel_trading.tracing.native import NativeTracerProvider
@@ -38,6 +39,8 @@ class Options(TypedDict, total=False):
     """The keyword arguments of ``configure()``: every option of the table, and the file to read."""
 
     config_file: str | Path
+    reload_enabled: bool
+    reload_interval: float
     profile: Profile
     service_name: str
     service_version: str
@@ -50,6 +53,9 @@ class Options(TypedDict, total=False):
     metrics_enabled: bool
     logs_enabled: bool
     instrument: Exporters | str
+    instrument_orders: bool
+    venue_hosts: Headers
+    trace_hosts: Exporters | str
     traces_exporter: Exporters | str
     metrics_exporter: Exporters | str
     logs_exporter: Exporters | str
@@ -121,9 +127,30 @@ class Options(TypedDict, total=False):
     spool_sync: Literal["none", "interval", "always"]
     spool_replay_rate: float
     propagators: Exporters | str
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    log_level: Level
+    log_levels: Headers
+    log_file: str | Path
+    log_file_level: Level
+    log_errors_file: str | Path
+    log_console: Literal["none", "readable", "json"]
+    log_console_level: Level
+    log_rotate_size: int
+    log_rotate_daily: bool
+    log_keep_files: int
+    log_keep_days: float
+    log_compress: bool
     shutdown_timeout: float
     exit_signals: bool
+    ending_timeout: float
+    ending_step_timeout: float
+    ending_grace: float
+    ending_hurry: float
+    ending_close_positions: bool
+    ending_signals: Exporters | str
+    ending_exit: Literal["signal", "zero", "return"]
+    ending_report: bool
+    state_file: str | Path
+    state_keep: int
     runtime_enabled: bool
     runtime_gc: bool
     runtime_event_loops: bool
@@ -134,6 +161,23 @@ class Options(TypedDict, total=False):
     runtime_disk_paths: Exporters | str
     runtime_heartbeat: float
     stall_threshold: float
+    stale_after: float
+    health_enabled: bool
+    health_interval: float
+    health_checks: Mapping[str, Mapping[str, object] | str] | str
+    health_critical_venues: Exporters | str
+    health_window: float
+    health_connection_after: float
+    health_latency_limit: float
+    health_error_rate_limit: float
+    health_error_share_limit: float
+    health_disk_limit: float
+    health_holds_for: float
+    health_recovers_for: float
+    health_stuck_after: float
+    health_await_ready: bool
+    health_systemd: bool
+    health_watchdog_loops: bool
     slow_threshold: float
     memory_threshold: float
     descriptor_threshold: float
@@ -147,6 +191,41 @@ class Options(TypedDict, total=False):
     event_buffer_size: int
     event_interval: float
     budgets: Headers
+    alerts_enabled: bool
+    alerts_rules: Mapping[str, Any] | str
+    alerts_routes: Sequence[Mapping[str, Any]] | str
+    alerts_group_interval: float
+    alerts_reminder_interval: float
+    alerts_rate: int
+    alerts_channels: Tables
+    alerts_slack_enabled: bool
+    alerts_slack_webhook_url: str
+    alerts_slack_bot_token: str
+    alerts_slack_channel: str
+    alerts_telegram_enabled: bool
+    alerts_telegram_bot_token: str
+    alerts_telegram_chat_id: str | int
+    alerts_discord_enabled: bool
+    alerts_discord_webhook_url: str
+    alerts_pagerduty_enabled: bool
+    alerts_pagerduty_routing_key: str
+    alerts_webhook_enabled: bool
+    alerts_webhook_url: str
+    alerts_webhook_secret: str
+    alerts_email_enabled: bool
+    alerts_email_host: str
+    alerts_email_sender: str
+    alerts_email_to: str
+    alerts_email_username: str
+    alerts_email_password: str
+    alerts_folder: str | Path
+    metric_symbols: Exporters | str
+    session_start: str
+    emergency_folder: str | Path
+    emergency_file: str | Path
+    emergency_signal: str
+    emergency_guard: bool
+    emergency_timeout: float
     metric_aliases: bool
     metrics_file: str | Path
     metrics_file_interval: float
@@ -154,9 +233,19 @@ class Options(TypedDict, total=False):
     ops_enabled: bool
     ops_host: str
     ops_port: int
+    metrics_port: int
     ops_token: str
+    ops_open_probes: bool
+    ops_hosts: Exporters | str
+    ops_certificate: str | Path
+    ops_key: str | Path
+    ops_client_ca: str | Path
+    ops_rate_limit: float
     summary_at_exit: bool
     banner: bool
+    redaction: bool
+    redaction_patterns: Sequence[str] | str
+    redaction_keys: Exporters | str
 
 
 def configure(**options: Unpack[Options]) -> Telemetry:
@@ -177,13 +266,17 @@ def configure(**options: Unpack[Options]) -> Telemetry:
     True
     """
     with _lock:
-        resolved = resolve(options)
-        if _current is not None and _current.running and _current.settings == resolved.settings:
+        folder = _working_folder()
+        resolved = resolve(options, folder=folder)
+        if _current is not None and _current.delivering and _current.settings == resolved.settings:
             return _current
         repaired = unusable(os.environ)
         in_environment = [p for p in resolved.problems if isinstance(p, Problem) and p.source == "environment"]
         report(*resolved.problems, *repaired, *timeout_hints(os.environ))
         problems = [str(problem) for problem in (*resolved.problems, *repaired)]
+        _redact(resolved.settings, problems)
+        if _current is not None:
+            _current.operations.serves = True
         with repaired_environment([*repaired, *in_environment]):
             try:
                 telemetry = _configured(resolved, problems)
@@ -191,16 +284,74 @@ def configure(**options: Unpack[Options]) -> Telemetry:
                 problems.append(f"telemetry is off: it cannot be set up: {type(error).__name__}: {error}")
                 report(problems[-1])
                 telemetry = _configured(resolve({"disabled": True}, variables={}, folder=_NOWHERE), problems)
+        telemetry.reloading.begin(options, resolved, folder, _reconfigured)
         if resolved.settings.banner and "pytest" not in sys.modules:
             print(_banner(telemetry), file=sys.stderr)  # noqa: T201 - the one line that says where telemetry goes
         return telemetry
 
 
+def _reconfigured(resolved: Resolved) -> list[str]:
+    """Have the running telemetry work with other settings; else with the ones before, and why."""
+    with _lock:
+        telemetry = _current
+        if telemetry is None or not telemetry.delivering:
+            return ["telemetry has ended"]
+        before = telemetry.resolved
+        if before.settings == resolved.settings:
+            telemetry.resolved = resolved
+            return []
+        known = set(telemetry.problems)
+        with telemetry.health.reloading():
+            problems = [each for each in _attempted(telemetry, resolved) if each not in known]
+            if problems:
+                _attempted(telemetry, before)
+        if telemetry.reloading.kit.subject.ended:  # it was too slow for who ends telemetry
+            telemetry.shutdown()
+        return problems
+
+
+def _attempted(telemetry: Telemetry, resolved: Resolved) -> list[str]:
+    """Everything that is wrong with these settings once they are tried; what was switched off by hand stays off."""
+    switches = telemetry.switched_off()
+    levels = telemetry.levels_by_hand(resolved.settings)
+    repaired = unusable(os.environ)
+    in_environment = [p for p in resolved.problems if isinstance(p, Problem) and p.source == "environment"]
+    problems = [str(problem) for problem in (*resolved.problems, *repaired)]
+    if _redact(resolved.settings, problems) and resolved is not telemetry.resolved:
+        return problems
+    with repaired_environment([*repaired, *in_environment]):
+        try:
+            _configured(resolved, problems)
+        except Exception as error:
+            return [f"it cannot be set up: {type(error).__name__}: {error}"]
+    for switch in switches:
+        switch.enabled = False
+    levels()
+    return list(telemetry.problems)
+
+
+def _redact(settings: Settings, problems: list[str]) -> list[str]:
+    """Mask secrets as the settings say; which of that cannot be done."""
+    unusable_patterns = redaction.use(settings.redaction_patterns, settings.redaction_keys, enabled=settings.redaction)
+    report(*unusable_patterns)
+    problems += unusable_patterns
+    return unusable_patterns
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return _NOWHERE
+
+
 def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
     """Build everything, hand it to the handle, and make it global at the first time."""
     global _current  # noqa: PLW0603 - OpenTelemetry's providers are global, and so is what feeds them
+    from otel_trading.instrument import reporting
     from otel_trading.instrument.registry import instrument
     from otel_trading.logs.bridge import Bridge
+    from otel_trading.logs.levels import LEVELS
     from otel_trading.logs.switch import SwitchLoggerProvider
     from otel_trading.metrics.switch import SwitchMeterProvider
     from otel_trading.telemetry import Telemetry
@@ -219,15 +370,27 @@ def _configured(resolved: Resolved, problems: list[str]) -> Telemetry:
         SwitchTracerProvider(pipeline.tracer_provider, pipeline.ledgers["traces"]),
         SwitchLoggerProvider(pipeline.logger_provider),
     )
-    bridge = Bridge(settings.log_level, telemetry.logger_provider) if on and settings.logs_enabled else None
-    providers = {"tracer_provider": telemetry.tracer_provider, "meter_provider": telemetry.meter_provider}
+    LEVELS.configure(settings.log_level, settings.log_levels)
+    printed = settings.log_console != "none"
+    bridge = Bridge(telemetry.logger_provider, printed) if on and settings.logs_enabled else None
     if not first:
         telemetry.replace(pipeline)
-    undo, instrument_problems = instrument(settings.instrument, **providers) if on else ([], [])
-    ops, ops_problems = _ops(telemetry, resolved)
+    telemetry.resolved = resolved  # which instrumentations that start at once ask for
+    reporting.use(
+        lambda: reporting.Reporting(
+            *(telemetry.meter, telemetry.tracer, lambda: telemetry.trading),
+            telemetry.settings.venue_hosts,
+            orders=telemetry.settings.instrument_orders,
+            trace_hosts=tuple(telemetry.settings.trace_hosts),
+            enabled=lambda: telemetry.enabled,
+            guard=telemetry.risk.refusal if telemetry.settings.emergency_guard else None,
+        )
+    )
+    undo, instrument_problems = instrument(settings.instrument) if on else ([], [])
+    ops_problems = telemetry.operations.apply(settings)
     late: list[Problem | str] = [*pipeline.problems, *ops_problems, *instrument_problems]
     report(*late)
-    telemetry.start(resolved, pipeline, ops, bridge, undo, problems + [str(problem) for problem in late])
+    telemetry.start(resolved, pipeline, bridge, undo, problems + [str(problem) for problem in late])
     _current = telemetry
     if bridge is not None:
         bridge.attach()
@@ -311,36 +474,6 @@ def _declared(problems: list[str]) -> Pipeline | None:
     report(message)
     problems.append(message)
     return None
-
-
-def _ops(telemetry: Telemetry, resolved: Resolved) -> tuple[OpsServer | None, list[Problem | str]]:
-    """The running server when its address and token stay, else a new one."""
-    from otel_trading.ops.server import OpsServer, is_loopback
-
-    settings = resolved.settings
-    running: OpsServer | None = getattr(telemetry, "ops", None)
-    wanted = (settings.ops_host, settings.ops_port, settings.ops_token)
-    if running is not None:
-        before = telemetry.settings
-        if settings.ops_enabled and wanted == (before.ops_host, before.ops_port, before.ops_token):
-            return running, []
-        running.close()
-    if settings.disabled or not settings.ops_enabled:
-        return None, []
-    if not is_loopback(settings.ops_host) and settings.ops_token is None:
-        return None, [
-            f"ops_host={settings.ops_host} is not loopback and ops_token is not set: "
-            "/metrics is not served; set OTEL_TRADING_OPS_TOKEN"
-        ]
-    try:
-        return OpsServer(telemetry, *wanted), []
-    except OSError as error:
-        known = error.errno is not None and error.errno > 0  # a name that cannot be resolved has a negative one
-        reason = os.strerror(error.errno or 0) if known else error.strerror or str(error)
-        return None, [
-            f"ops_port={settings.ops_port} on {settings.ops_host} cannot be used ({reason}): /metrics is not served; "
-            "set OTEL_TRADING_OPS_PORT to a free port, or to 0 for any"
-        ]
 
 
 def _make_global(telemetry: Telemetry) -> None:

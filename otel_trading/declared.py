@@ -49,6 +49,7 @@ def build_declared_pipeline(path: str) -> Pipeline:
         else LoggerProvider(resource=resource, shutdown_on_exit=False)
     )
     parts["propagator"].configure_propagator(config.propagator)
+    _redact(tracer_provider, logger_provider)
     outlets = [_ProviderOutlet(provider) for provider in (tracer_provider, meter_provider, logger_provider)]
     return Pipeline(
         resource,
@@ -60,6 +61,16 @@ def build_declared_pipeline(path: str) -> Pipeline:
         targets=dict.fromkeys(SIGNALS, (path,)),
         outlets=outlets,
     )
+
+
+def _redact(tracer_provider: Any, logger_provider: Any) -> None:  # noqa: ANN401 - the SDK's, from the inside
+    """Mask secrets before any processor of the file sees them."""
+    from otel_trading.logs.redacting import RedactingLogProcessor
+    from otel_trading.tracing.redacting import RedactingSpanProcessor
+
+    tracer_provider.add_span_processor(RedactingSpanProcessor())
+    processors = logger_provider._multi_log_record_processor  # noqa: SLF001 - it has to be the first
+    processors._log_record_processors = (RedactingLogProcessor(), *processors._log_record_processors)  # noqa: SLF001
 
 
 class _ProviderOutlet:

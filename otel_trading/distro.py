@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
 
 from otel_trading.settings import report
@@ -15,7 +16,12 @@ with repaired_environment(
 ):  # the SDK reads some of it while it is imported; configure() reports it
     from opentelemetry.sdk._configuration import _BaseConfigurator
 
-_OURS = frozenset({"aiohttp-client", "logging"})
+_OURS = frozenset(
+    {
+        *("aiohttp-client", "aiohttp-websocket", "asyncio-runtime", "ccxt", "freqtrade", "httpx", "hummingbot"),
+        *("logging", "nautilus-trader", "requests", "urllib3", "websockets"),
+    }
+)
 """Instrumentations that ``configure()`` sets up itself, with rules of its own."""
 
 
@@ -27,12 +33,17 @@ class Distro(BaseDistro):  # type: ignore[misc]
         os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otel_trading")
 
     def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the contract's types
-        """Load one instrumentation unless ``configure()`` has it; one that fails costs itself."""
+        """Load one instrumentation unless ``configure()`` has it; one that fails costs itself.
+
+        What belongs to a library that is not installed is passed over by who calls, without a word.
+        """
         if entry_point.name in _OURS:
             return
         try:
             with repaired_environment(unusable(os.environ)):
                 super().load_instrumentor(entry_point, **kwargs)
+        except (DependencyConflictError, ModuleNotFoundError):
+            raise
         except Exception as error:
             report(f"{entry_point.name} is not instrumented: {type(error).__name__}: {error}")
 

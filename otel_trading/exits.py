@@ -4,6 +4,10 @@ A normal end, ``sys.exit``, an exception and Ctrl-C come to ``atexit``. A signal
 does not, so it gets a handler: it stops the bot where it is, has everything delivered, and lets the signal do what it
 always does. Where the bot has a handler of its own that one decides; what is pending is flushed beside it. Processes of
 ``multiprocessing`` end without ``atexit``, but not without its finalizers.
+
+SIGHUP asks a process that writes log files to open them anew, as logrotate does when it has renamed them, and one that
+has a configuration file to take it as it is now; then it does not end the process, unless it says that the terminal is
+gone.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import _thread
 import atexit
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -19,11 +24,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
     from types import FrameType
 
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name)
 )  # Windows has no SIGHUP
+_HANG_UP = getattr(signal, "SIGHUP", None)
 _PATIENCE = 0.2
 """Seconds in which the bot's main thread leaves telemetry's code; then the shutdown does not wait for it."""
 
@@ -47,7 +54,7 @@ class _Delivering(Protocol):
     ended: threading.Event
 
     @property
-    def running(self) -> bool: ...
+    def delivering(self) -> bool: ...
 
     @property
     def patience(self) -> float: ...
@@ -56,11 +63,17 @@ class _Delivering(Protocol):
 
     def shutdown(self) -> bool: ...
 
+    def reload_soon(self, by: str) -> bool: ...
+
 
 class Exits:
     """The ways out of the process, watched from ``configure()`` to ``shutdown()``."""
 
     def __init__(self, telemetry: _Delivering) -> None:
+        self.in_charge: Callable[[int, FrameType | None], bool] | None = None
+        """Who takes a signal instead, as long as it says so."""
+        self.ends_by: int | None = None
+        """The signal that the process ends by after a normal end."""
         self._telemetry = telemetry
         self._handlers: dict[int, _Handler] = {}
         self._finalized = 0
@@ -91,6 +104,7 @@ class Exits:
 
     def restart_in_child(self) -> None:
         """Watch the ways out of a forked child."""
+        self.in_charge, self.ends_by = None, None
         for handler in self._handlers.values():
             handler.restart_in_child()
         util = sys.modules.get("multiprocessing.util")
@@ -104,14 +118,22 @@ class Exits:
         if number == signal.SIGINT and current is not signal.SIG_DFL:
             return  # it raises KeyboardInterrupt or cancels the bot's tasks, and the process ends as usual
         from otel_trading._native import end_by
+        from otel_trading.logs.sinks import reopen_files
 
-        handler = _Handler(self._telemetry, current, end_by)
+        handler = _Handler(self._telemetry, current, end_by, reopen_files, self._hand_over)
         signal.signal(number, handler)
         self._handlers[number] = handler
+
+    def _hand_over(self, number: int, frame: FrameType | None) -> bool:
+        return self.in_charge is not None and self.in_charge(number, frame)
 
     def _at_the_end(self) -> None:
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C means at once
             self._telemetry.shutdown()
+        if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):
+            _end_by_ctrl_c()
+        if self.ends_by is not None:
+            _end_as_if_killed(self.ends_by)
 
     def _at_the_end_of_a_process(self) -> None:
         if self._finalized != os.getpid():
@@ -127,32 +149,56 @@ class _Handler:
     So it takes no lock and waits for nothing that the interrupted code might hold: others do the work.
     """
 
-    def __init__(self, telemetry: _Delivering, previous: Any, end_by: Any) -> None:  # noqa: ANN401 - what signal takes
+    def __init__(
+        self,
+        telemetry: _Delivering,
+        previous: Any,  # noqa: ANN401 - what signal takes
+        end_by: Any,  # noqa: ANN401
+        reopen_files: Callable[[], bool],
+        hand_over: Callable[[int, FrameType | None], bool],
+    ) -> None:
         self.previous = previous
         self._telemetry = telemetry
         self._end_by = end_by
+        self._reopen_files = reopen_files
+        self._hand_over = hand_over
         self.restart_in_child()
 
     def restart_in_child(self) -> None:
         """Begin anew in a forked child."""
+        self._terminal = _terminal()
         self._ending = False
         self._stopped = False
         self._flushing = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self._hand_over(number, frame):
+            return
+        asked = number == _HANG_UP and self._telemetry.delivering and self._begins_anew()
         if callable(self.previous):
-            if not self._flushing and self._telemetry.running:
+            if not self._flushing and self._telemetry.delivering:
                 self._flushing = True
                 self._beside(self._flush)
             self.previous(number, frame)
+        elif asked and not self._is_hung_up():
+            return
         elif self._ending or self._telemetry.ended.is_set():
             self._end_by(number)
         else:
             self._ending = True
             if self._beside(self._end, number):
                 self._stop(frame)
-            elif self._telemetry.running:
+            elif self._telemetry.delivering:
                 self._end_by(number)
+
+    def _begins_anew(self) -> bool:
+        """Whether there is something that a hang-up asks for: files to open, or to read."""
+        reopens = self._reopen_files()
+        return self._telemetry.reload_soon("SIGHUP") or reopens
+
+    def _is_hung_up(self) -> bool:
+        """Whether the process has lost the terminal that it had, other than by leaving its session."""
+        return self._terminal is not None and _terminal() is None and os.getsid(0) == self._terminal
 
     @staticmethod
     def _beside(work: Any, *args: Any) -> bool:  # noqa: ANN401 - any function and its arguments
@@ -196,6 +242,32 @@ class _Handler:
         end = time.monotonic() + _PATIENCE
         while not self._stopped and time.monotonic() < end:
             time.sleep(0.001)
+
+
+def _end_by_ctrl_c() -> None:
+    """Let Python end as it does by a Ctrl-C that nobody caught: it forgets that when a thread of ours has imported."""
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt", {})  # noqa: S102 - what Python looks at is how the last text ended that was run
+
+
+def _end_as_if_killed(number: int) -> None:
+    """End by a signal after all; what ``atexit`` does behind this is to flush logs and the standard streams."""
+    from otel_trading._native import end_by
+
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # closed, or nobody reads it
+            stream.flush()
+    end_by(number)
+
+
+def _terminal() -> int | None:
+    """The session, if it has a terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return None
+    return os.getsid(0)
 
 
 def _look_at_nothing_else(*_: object) -> None:

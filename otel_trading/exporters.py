@@ -22,7 +22,6 @@ from __future__ import annotations
 import os
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
@@ -35,6 +34,7 @@ from otel_trading.export.ledger import Ledger
 from otel_trading.export.store import Store, terms_of
 from otel_trading.export.takers import ObjectTaker
 from otel_trading.export.transport import OtlpSender
+from otel_trading.export.transport.sender import place_of
 from otel_trading.metrics.preference import aggregations, temporalities
 from otel_trading.metrics.push import count_points
 from otel_trading.settings import report, resolve
@@ -58,13 +58,11 @@ class _Delivery:
         report(*resolved.problems)
         settings = resolved.settings
         chosen = destination(resolved, signal)
-        parts = urlsplit(chosen.url)
-        receiver = Receiver(f"{parts.scheme}://{parts.hostname}:{parts.port}")
         self.ledger = Ledger(signal)
         terms, problems = terms_of(settings, settings.service_name or "unknown_service")
         report(*problems)
         self._store = Store(terms)
-        sender = OtlpSender(signal, chosen, receiver)
+        sender = OtlpSender(signal, chosen, Receiver(place_of(chosen.url)))
         self._courier = Courier(signal, sender, self.ledger, self._store, pace=settings.spool_replay_rate)
         self._taker = ObjectTaker(self._courier)
         self._courier.launch()
@@ -88,7 +86,25 @@ class _Delivery:
         self._courier.restart_in_child()
 
 
-class SpoolSpanExporter(SpanExporter):
+class _Spooling:
+    """What exporters of all signals have."""
+
+    _delivery: _Delivery
+
+    def force_flush(self, timeout_millis: float = _FLUSH) -> bool:
+        """Whether all that was taken is delivered in time."""
+        return self._delivery.flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 5_000.0, **_: Any) -> None:  # noqa: ANN401 - what readers hand over
+        """Deliver what can be delivered in time; the rest is for the next start."""
+        self._delivery.close(timeout_millis)
+
+    def account(self) -> Account:
+        """What was taken, sent and lost."""
+        return self._delivery.ledger.account()
+
+
+class SpoolSpanExporter(_Spooling, SpanExporter):
     """Exports spans over OTLP by way of a spool; takes the options of ``configure()`` by name."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the options of the table
@@ -99,20 +115,8 @@ class SpoolSpanExporter(SpanExporter):
         self._delivery.take(spans, len(spans))
         return SpanExportResult.SUCCESS
 
-    def force_flush(self, timeout_millis: float = _FLUSH) -> bool:
-        """Whether all that was taken is delivered in time."""
-        return self._delivery.flush(timeout_millis)
 
-    def shutdown(self, timeout_millis: float = 5_000.0) -> None:
-        """Deliver what can be delivered in time; the rest is for the next start."""
-        self._delivery.close(timeout_millis)
-
-    def account(self) -> Account:
-        """What was taken, sent and lost."""
-        return self._delivery.ledger.account()
-
-
-class SpoolLogExporter(LogRecordExporter):
+class SpoolLogExporter(_Spooling, LogRecordExporter):
     """As ``SpoolSpanExporter``, of log records."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the options of the table
@@ -123,20 +127,8 @@ class SpoolLogExporter(LogRecordExporter):
         self._delivery.take(batch, len(batch))
         return LogRecordExportResult.SUCCESS
 
-    def force_flush(self, timeout_millis: float = _FLUSH) -> bool:
-        """See ``SpoolSpanExporter``."""
-        return self._delivery.flush(timeout_millis)
 
-    def shutdown(self, timeout_millis: float = 5_000.0) -> None:
-        """See ``SpoolSpanExporter``."""
-        self._delivery.close(timeout_millis)
-
-    def account(self) -> Account:
-        """See ``SpoolSpanExporter``."""
-        return self._delivery.ledger.account()
-
-
-class SpoolMetricExporter(MetricExporter):
+class SpoolMetricExporter(_Spooling, MetricExporter):
     """As ``SpoolSpanExporter``, of metrics; for a ``PeriodicExportingMetricReader``."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the options of the table
@@ -149,15 +141,3 @@ class SpoolMetricExporter(MetricExporter):
         """See ``SpoolSpanExporter``."""
         self._delivery.take(metrics_data, count_points(metrics_data))
         return MetricExportResult.SUCCESS
-
-    def force_flush(self, timeout_millis: float = _FLUSH) -> bool:
-        """See ``SpoolSpanExporter``."""
-        return self._delivery.flush(timeout_millis)
-
-    def shutdown(self, timeout_millis: float = 5_000.0, **_: Any) -> None:  # noqa: ANN401 - what readers hand over
-        """See ``SpoolSpanExporter``."""
-        self._delivery.close(timeout_millis)
-
-    def account(self) -> Account:
-        """See ``SpoolSpanExporter``."""
-        return self._delivery.ledger.account()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - or the thread that first asks for a host would, and a child forked meanwhile waits for ever
 import os
 import threading
 import weakref

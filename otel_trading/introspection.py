@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from otel_trading import redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,7 +47,10 @@ class Introspection:
             call = self._events if name == "events" else partial(self._figures, figure)
             meter.create_observable_counter(f"trading.telemetry.{name}", [call], unit, description)
         meter.create_observable_counter(
-            "trading.telemetry.dropped", [self._dropped], "{event}", "Items that were lost, by signal, reason and lane."
+            "trading.telemetry.dropped",
+            [self._dropped],
+            "{event}",
+            "Items that were lost, by signal, reason and lane, log records also by level.",
         )
         meter.create_observable_gauge(
             "trading.telemetry.pending", [self._pending], "{event}", "Items on their way, by where they wait."
@@ -66,6 +72,12 @@ class Introspection:
             [self._overflow],
             "{measurement}",
             "Measurements in otel.metric.overflow, because their instrument has too many series.",
+        )
+        meter.create_observable_counter(
+            "trading.telemetry.redactions",
+            [self._redactions],
+            "{redaction}",
+            "Secrets that were masked, by what they are.",
         )
         meter.create_observable_counter(
             "trading.stage.budget.violations",
@@ -104,11 +116,19 @@ class Introspection:
         for signal, account in self._accounts():
             if not account.dropped:
                 yield Observation(0, {"signal": signal, "reason": "none", "lane": "important"})
+            for (reason, lane, level), count in account.levels.items():
+                yield Observation(count, {"signal": signal, "reason": reason, "lane": lane, "log.level": level})
+            told = Counter[tuple[str, str]]()
+            for (reason, lane, _), count in account.levels.items():
+                told[reason, lane] += count
             for reason, count in account.dropped.items():
                 low = account.low.get(reason, 0)
-                yield Observation(count - low, {"signal": signal, "reason": reason, "lane": "important"})
-                if low:
-                    yield Observation(low, {"signal": signal, "reason": reason, "lane": "low"})
+                important = count - low - told[reason, "important"]
+                if important or not told[reason, "important"]:
+                    yield Observation(important, {"signal": signal, "reason": reason, "lane": "important"})
+                if low > told[reason, "low"]:
+                    rest = low - told[reason, "low"]
+                    yield Observation(rest, {"signal": signal, "reason": reason, "lane": "low"})
 
     def _pending(self, _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
@@ -120,18 +140,13 @@ class Introspection:
     def _spool_size(self, _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
 
-        store = self._pipeline().store
-        if store is not None:
-            for signal in self._pipeline().couriers:
-                yield Observation(store.depth(signal).bytes, {"signal": signal})
+        return [Observation(depth.bytes, {"signal": signal}) for signal, depth in self._pipeline().depths()]
 
     def _spool_age(self, _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
 
-        store = self._pipeline().store
-        if store is not None:
-            for signal in self._pipeline().couriers:
-                yield Observation(store.depth(signal).age(time.time_ns()), {"signal": signal})
+        now = time.time_ns()
+        return [Observation(depth.age(now), {"signal": signal}) for signal, depth in self._pipeline().depths()]
 
     def _decisions(self, _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
@@ -151,6 +166,11 @@ class Introspection:
         native = self._pipeline().native
         if native is not None:
             yield Observation(native.dropped().get("cardinality_limit", 0))
+
+    def _redactions(self, _: CallbackOptions) -> Iterable[Observation]:
+        from opentelemetry.metrics import Observation
+
+        return [Observation(count, {"kind": kind}) for kind, count in redaction.counts().items()]
 
     def _violations(self, options: CallbackOptions) -> Iterable[Observation]:
         yield from self._timers.violations(options)

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
     from otel_trading.export.courier import Courier
     from otel_trading.export.destination import Signal
     from otel_trading.export.ledger import Account, Ledger
-    from otel_trading.export.store import Store
+    from otel_trading.export.store import Depth, Figures, Store
+    from otel_trading.logs.native import NativeLoggerProvider
+    from otel_trading.logs.shipping import LogShipper
     from otel_trading.metrics.native import NativeMeterProvider
     from otel_trading.metrics.native.outlets import NativePage
     from otel_trading.metrics.pull import PullReader
@@ -48,7 +50,7 @@ class Pipeline:
     resource: Resource
     tracer_provider: TracerProvider | NativeTracerProvider
     meter_provider: MeterProvider
-    logger_provider: LoggerProvider
+    logger_provider: LoggerProvider | NativeLoggerProvider
     pull: PullReader | NativePage | None
     ledgers: Mapping[Signal, Ledger]
     targets: Mapping[Signal, tuple[str, ...]]
@@ -63,46 +65,55 @@ class Pipeline:
     shipper: TraceShipper | None = None
     processors: list[QueueSpanProcessor] = field(default_factory=list)
     """What takes spans of the native provider; the provider outlives the pipeline."""
+    writer: LogShipper | None = None
+    """What delivers log lines."""
+    log_processors: list[LogRecordProcessor] = field(default_factory=list)
+    """What takes records of the native provider as the SDK's."""
 
     def __post_init__(self) -> None:
         self._dropped_before = self.native.dropped() if self.native else {}
-        self._forgotten_before = {signal: self._forgotten(signal) for signal in self.couriers}
+        figures = self._figures()
+        self._forgotten_before = {signal: _forgotten(figures, signal) for signal in self.couriers}
 
     def accounts(self) -> dict[Signal, Account]:
         """The account of each signal."""
-        return {signal: self._account(signal, ledger.account()) for signal, ledger in self.ledgers.items()}
+        figures = self._figures()
+        return {signal: self._account(signal, ledger.account(), figures) for signal, ledger in self.ledgers.items()}
 
     def spool(self) -> SpoolStatus | None:
         """What waits to be delivered."""
-        if self.store is None or not self.couriers:
+        figures = self._figures()
+        if self.store is None or figures is None or not self.couriers:
             return None
-        now, figures = time.time_ns(), self.store.figures
+        now = time.time_ns()
         return SpoolStatus(
             folder=str(self.store.terms.folder) if self.store.terms.folder else None,
-            disk_bytes=figures["disk_bytes"],
-            memory_bytes=figures["memory_bytes"],
-            age=max(self.store.depth(signal).age(now) for signal in self.couriers),
-            trouble=figures["trouble"],
+            disk_bytes=figures.disk_bytes,
+            memory_bytes=figures.memory_bytes,
+            age=max(figures.depth(signal).age(now) for signal in self.couriers),
+            trouble=figures.trouble,
         )
 
-    def _account(self, signal: Signal, account: Account) -> Account:
+    def depths(self) -> list[tuple[Signal, Depth]]:
+        """What waits of each signal that goes out over OTLP."""
+        figures = self._figures()
+        return [] if figures is None else [(signal, figures.depth(signal)) for signal in self.couriers]
+
+    def _figures(self) -> Figures | None:
+        return self.store.figures() if self.store is not None else None
+
+    def _account(self, signal: Signal, account: Account, figures: Figures | None) -> Account:
         if signal == "metrics" and self.native is not None:
             account = account.with_dropped(self._dropped_since())
         if signal == "traces" and self.shipper is not None:
             account = self.shipper.account(account)
-        if self.store is not None and signal in self.couriers:
-            gone, low = (
-                now - before
-                for now, before in zip(self._forgotten(signal), self._forgotten_before[signal], strict=True)
-            )
-            account = replace(account.with_lost(gone, low), spooled=self.store.depth(signal).items)
+        if signal == "logs" and self.writer is not None and self.writer.ledger is self.ledgers["logs"]:
+            account = self.writer.account(account)
+        if figures is not None and signal in self.couriers:
+            now, before = _forgotten(figures, signal), self._forgotten_before[signal]
+            account = account.with_lost(now[0] - before[0], now[1] - before[1])
+            account = replace(account, spooled=figures.depth(signal).items)
         return account
-
-    def _forgotten(self, signal: Signal) -> tuple[Counter[str], Counter[str]]:
-        """What the spool had to let go of, and what of that was not important, by reason."""
-        if self.store is None:
-            return Counter(), Counter()
-        return self.store.dropped(signal), self.store.dropped(signal, "low")
 
     def _dropped_since(self) -> dict[str, int]:
         """What the native core dropped in this pipeline's time, by reason."""
@@ -142,6 +153,8 @@ class Pipeline:
             self.native.rest()
         for processor in self.processors:
             self.tracer_provider.remove_span_processor(processor)  # type: ignore[union-attr]  # only native ones have any
+        for log_processor in self.log_processors:
+            self.logger_provider.remove_log_record_processor(log_processor)  # type: ignore[union-attr]  # as above
         return all(closed)
 
     def close_store(self) -> None:
@@ -149,7 +162,7 @@ class Pipeline:
         if self.store is None:
             return
         self.store.close()
-        left, folder = sum(self.store.depth(signal).items for signal in self.couriers), self.store.terms.folder
+        left, folder = sum(depth.items for _, depth in self.depths()), self.store.terms.folder
         if left and folder is not None:
             report(f"{left} items could not be delivered; they wait in {folder} for the next start")
 
@@ -171,9 +184,9 @@ class Pipeline:
         core = getattr(self.tracer_provider, "core", None)
         if core is not None:
             yield core
-            from otel_trading.logs.recorder import RECORDER
+            from otel_trading.logs.lines import lines
 
-            yield RECORDER
+            yield lines().core
         if self.native is not None and self.native.recorder is not None:
             yield self.native.recorder.core
 
@@ -195,8 +208,18 @@ class Pipeline:
         for outlet in (*self.couriers.values(), *self.feeders, *self.outlets):
             outlet.restart_in_child()
 
+    def troubles(self) -> list[str]:
+        """Why log files cannot be written at the moment."""
+        sinks = [] if self.writer is None else self.writer.sinks
+        return [sink.problem for sink in sinks if sink.problem is not None]
+
     def unreachable(self) -> list[str]:
         """The OTLP receivers that accept no connection; takes a third of a second at most."""
         urls = dict.fromkeys(url for targets in self.targets.values() for url in targets if "://" in url)
         answering = probe({urlsplit(url).netloc: url for url in urls})
         return [url for url in urls if urlsplit(url).netloc not in answering]
+
+
+def _forgotten(figures: Figures | None, signal: Signal) -> tuple[Counter[str], Counter[str]]:
+    """What a spool had to let go of, and what of that was not important, by reason."""
+    return (figures.dropped(signal), figures.dropped(signal, "low")) if figures is not None else (Counter(), Counter())

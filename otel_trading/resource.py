@@ -9,6 +9,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_trading import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,7 +36,8 @@ def build_resource(settings: Settings, version: str) -> Resource:
     attributes.setdefault("service.instance.id", str(uuid.uuid4()))
     if settings.service_version:
         attributes["service.version"] = settings.service_version
-    return Resource.create(attributes)
+    made = Resource.create(attributes)
+    return Resource(redaction.attributes(made.attributes), made.schema_url)
 
 
 def of_child(parent: Resource) -> Resource:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from otel_trading import _native
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -15,7 +17,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def attributes(given: object, keys: frozenset[str] | None = None) -> tuple[dict[str, object], Hashable] | None:
-    """Attributes as plain values and a key that tells series apart; ``None`` when they are unusable.
+    """Attributes as plain values without secrets, and a key that tells series apart; ``None`` when they are unusable.
 
     Only those with these ``keys`` are kept, all when there are none.
 
@@ -37,6 +39,7 @@ def attributes(given: object, keys: frozenset[str] | None = None) -> tuple[dict[
         cleaned = _mapping(given)
         if keys is not None:
             cleaned = {name: value for name, value in cleaned.items() if name in keys}
+        cleaned = _native.redact_attributes(cleaned)
         return cleaned, _key(cleaned)
     except Exception:  # an object whose text cannot be made costs its measurement
         return None
@@ -54,7 +57,7 @@ def _mapping(
 
 
 def clean(value: object, length: int | None = None, foreign: Foreign | None = None) -> object:
-    """One value as a plain one, its texts cut to ``length`` characters.
+    """One value as a plain one, its texts cut to ``length`` characters; of a secret no part is left at the cut.
 
     ``foreign`` is told each type that OpenTelemetry does not have.
 
@@ -68,7 +71,8 @@ def clean(value: object, length: int | None = None, foreign: Foreign | None = No
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(clean(item, length, foreign) for item in value)
     if isinstance(value, str):
-        return _text(value)[:length]
+        text = _text(value)
+        return text if length is None or len(text) <= length else _native.redact(text)[:length]
     if foreign is not None:
         foreign(type(value))
     return _text(value) if _tells_itself(value) else None

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from otel_trading.stack import Ports, Stack
@@ -15,7 +16,7 @@ from otel_trading.stack.binaries import find_binary
 from otel_trading.stack.components import BACKENDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # nothing of a developer's shell decides what a test sends where
 for name in [name for name in os.environ if name.startswith("OTEL_") and not name.startswith("OTEL_TRADING_")]:
@@ -26,8 +27,22 @@ _LEFT = Path(tempfile.mkdtemp(prefix="otel-trading-tests-"))
 _spools = itertools.count()
 os.environ["OTEL_TRADING_FLIGHT_FOLDER"] = str(_LEFT / "flights")
 os.environ["OTEL_TRADING_SPOOL_FOLDER"] = str(_LEFT / "spools")
+os.environ["XDG_STATE_HOME"] = str(_LEFT / "state")
+os.environ["OTEL_TRADING_ALERTS_FOLDER"] = str(_LEFT / "alerts")
+
+hypothesis.settings.register_profile("busy", deadline=None)  # a machine with much to do is no defect
+hypothesis.settings.load_profile("busy")
+os.environ["OTEL_TRADING_EMERGENCY_FOLDER"] = str(_LEFT / "emergency")
 
 QUICK = {"SPAN_METRICS_INTERVAL": "1s", "HOST_METRICS_INTERVAL": "1s"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was printed or logged is not always Unicode here, and has to be where tests run in other processes."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 def pytest_unconfigure() -> None:

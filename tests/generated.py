@@ -5,10 +5,24 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from otel_trading.ops import openapi
 from otel_trading.settings.document import markdown
+from otel_trading.trading.alias_table import ALIASES, NOT_ALIASED
+from otel_trading.trading.conventions import document
 
 ROOT = Path(__file__).parents[1]
-PAGES = {ROOT / "docs" / "configuration.md": markdown}
+
+
+def conventions() -> str:
+    """The page of names."""
+    return document.markdown(ALIASES, NOT_ALIASED)
+
+
+PAGES = {
+    ROOT / "docs" / "configuration.md": markdown,
+    ROOT / "docs" / "conventions.md": conventions,
+    ROOT / "docs" / "ops-api.md": openapi.markdown,
+}
 
 
 def stale() -> list[Path]:

@@ -84,6 +84,14 @@ pub fn wall_ns() -> i64 {
     read(libc::CLOCK_REALTIME)
 }
 
+/// Nanoseconds since the machine started, those it slept included.
+pub fn boot_ns() -> i64 {
+    #[cfg(target_os = "linux")]
+    return read(libc::CLOCK_BOOTTIME);
+    #[cfg(not(target_os = "linux"))]
+    return monotonic_ns();
+}
+
 /// Offset from monotonic to wall time, from the reading with the smallest gap around it.
 fn measure_offset(monotonic: impl Fn() -> i64, wall: impl Fn() -> i64) -> i64 {
     (0..ANCHOR_READINGS)

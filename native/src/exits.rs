@@ -1,6 +1,12 @@
-//! The end of the process.
+//! The end of the process, and what a forked child must not end.
 
 use pyo3::prelude::*;
+
+/// Never lets go of an object: not even when the interpreter ends.
+#[pyfunction]
+pub fn keep_for_ever(what: Bound<'_, PyAny>) {
+    std::mem::forget(what.unbind());
+}
 
 /// Ends the process by a signal as if nobody handled it, from whichever thread.
 #[pyfunction]

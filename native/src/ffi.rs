@@ -165,6 +165,13 @@ pub unsafe fn free(object: *mut py::PyObject) {
     }
 }
 
+/// Raises `TypeError`.
+#[cold]
+pub fn refuse(message: &str) -> *mut py::PyObject {
+    Python::attach(|python| PyTypeError::new_err(message.to_owned()).restore(python));
+    ptr::null_mut()
+}
+
 /// Free an object of a type that Python classes can build on: these may have another way to free.
 pub unsafe fn free_by_type(object: *mut py::PyObject) {
     unsafe {
@@ -223,8 +230,7 @@ pub unsafe fn arguments<const N: usize>(
 }
 
 fn complain<T>(message: &str) -> Option<T> {
-    // SAFETY: the GIL is held by every caller of `arguments`.
-    Python::attach(|python| PyTypeError::new_err(message.to_owned()).restore(python));
+    refuse(message);
     None
 }
 

@@ -6,16 +6,20 @@ mod clock;
 mod events;
 mod exits;
 mod ffi;
+mod fields;
 mod flights;
 mod gil;
+mod latch;
 mod logs;
 mod measurements;
 mod metrics;
 mod names;
 mod pump;
 mod recordings;
+mod redaction;
 mod spool;
 mod tracing;
+mod trading;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -29,12 +33,17 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clock::wall_ns, module)?)?;
     module.add_function(wrap_pyfunction!(clock::hold_ticks, module)?)?;
     module.add_function(wrap_pyfunction!(exits::end_by, module)?)?;
+    module.add_function(wrap_pyfunction!(exits::keep_for_ever, module)?)?;
     events::register(module)?;
+    fields::register(module)?;
+    latch::register(module)?;
     logs::register(module)?;
     measurements::register(module)?;
     metrics::register(module)?;
     recordings::register(module)?;
+    redaction::register(module)?;
     tracing::register(module)?;
+    trading::register(module)?;
     spool::register(module)?;
     pump::register(module)
 }

@@ -38,6 +38,7 @@ def call(
     prometheus: str | None = None,
     sdk: str | None = None,
     none: str | None = None,
+    others: dict[str, str] | None = None,
     base: str | None = None,
     per: int = 1,
     cold: bool = True,
@@ -47,11 +48,11 @@ def call(
 ) -> Row:
     """A row of statements whose names are attributes of the contenders.
 
-    ``base`` is a statement whose cost is taken off, ``per`` the number of things a statement does. ``goal`` is in
-    nanoseconds where an empty native call takes 5; in empty calls it holds on slower and faster machines, too.
-    ``cheaper_goal`` is how many times as much opentelemetry-sdk has to take at least.
+    ``others`` are further contenders' statements, ``base`` is one whose cost is taken off, ``per`` the number of things
+    a statement does. ``goal`` is in nanoseconds where an empty native call takes 5; in empty calls it holds on slower
+    and faster machines, too. ``cheaper_goal`` is how many times as much opentelemetry-sdk has to take at least.
     """
-    statements = {OURS: ours, PROMETHEUS: prometheus, SDK: sdk, NONE: none}
+    statements = {OURS: ours, PROMETHEUS: prometheus, SDK: sdk, NONE: none, **(others or {})}
     goals = {"minimum_ns": goal, "empty_calls": goal and goal / _EMPTY_NS, "cold_ns": cold_goal}
     return Row(
         name,

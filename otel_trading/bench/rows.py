@@ -5,7 +5,7 @@ from __future__ import annotations
 from otel_trading.bench import programs
 from otel_trading.bench.bulk import bulk
 from otel_trading.bench.calls import call
-from otel_trading.bench.contenders import NONE, OURS, PROMETHEUS, SDK
+from otel_trading.bench.contenders import NONE, OURS, PROMETHEUS, SDK, STANDARD, STRUCTLOG
 from otel_trading.bench.drain import drain
 from otel_trading.bench.encoding import encoding
 from otel_trading.bench.loops import delivery, lag
@@ -22,7 +22,25 @@ _LEAF = 'tracer.start_span("fill", inside).end()'
 _ATTRIBUTE = 'span.set_attribute("orders", 1)'
 _EVENTS = "span = tracer.start_span('tick')\nfor _ in hundred: {}\nspan.end()"
 _LOG = 'logger.warning("order %s sent", "c-1")'
+_SENT = (
+    'venue="kraken", symbol="BTC/USDT", side="buy", type="limit", price=64123.5, quantity=0.25, '
+    'client_order_id="c-1", attempt=1, live=True, edge_bps=4.2'
+)
+_LINE = f'log.info("order sent", {_SENT})'
+_EXTRA = (
+    '{"venue": "kraken", "symbol": "BTC/USDT", "side": "buy", "type": "limit", "price": 64123.5, "quantity": 0.25, '
+    '"client_order_id": "c-1", "attempt": 1, "live": True, "edge_bps": 4.2}'
+)
+_FILLED = (
+    'trading.order_filled("c-0", quantity=0.01, price=27_000.5, liquidity="maker", commission=0.01, '
+    'commission_currency="USDT")'
+)
 _LABELS = 'labels("binance", "BTC/USDT")'
+_FRAME = "counter.add(1, attributes); histogram.record((time_ns() - event_time) / 1e9, attributes)"
+_TRADE = (
+    '{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,'
+    '"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}'
+)
 
 ROWS = (
     call(
@@ -74,6 +92,23 @@ ROWS = (
         goal=100,
         cold_goal=400,
     ),
+    call("feed.message(event_time), as counter and histogram", ours="feed.message(event_time)", sdk=_FRAME, goal=150),
+    call(
+        "a frame of ccxt.pro, added",
+        ours="ccxt_frame(ccxt_message)",
+        base="ccxt_plain_frame(ccxt_message)",
+        goal=1_000,
+    ),
+    call(
+        "a request of ccxt, added",
+        ours="ccxt_request()",
+        base="ccxt_plain_request()",
+        cold=False,
+        goal=15_000,
+    ),
+    call("a frame of a socket: counted, and what it is of found", ours=f"received({_TRADE!r})", goal=1_000),
+    call("emergency.engaged", ours="emergency.engaged", goal=30),
+    call("risk.allows(order)", ours="risk.allows(order)"),
     call("reading a clock, for comparison", ours="monotonic_ns()", none="perf_counter_ns()"),
     call("token = timer.time(); token.stop()", ours="token = timer.time(); token.stop()", sdk=_TIMED, goal=60),
     call(
@@ -97,6 +132,13 @@ ROWS = (
         sdk="await decorated_coroutine(2.5)",
         base="await plain_coroutine(2.5)",
         goal=220,
+    ),
+    call(
+        "a task of asyncio, added by the instrumentation",
+        ours="tasks.instrumented()",
+        base="tasks.plain()",
+        per=1_000,
+        cold=False,
     ),
     call("event to the ring, with its time", ours="record_event(event)", goal=15),
     call(
@@ -129,6 +171,14 @@ ROWS = (
         goal=120,
     ),
     call("logger.warning(one argument)", ours=_LOG, sdk=_LOG, none=_LOG),
+    call(
+        "a structured log call with 10 fields",
+        ours=_LINE,
+        others={STANDARD: f'log.info("order sent", extra={_EXTRA})', STRUCTLOG: _LINE},
+        goal=2_000,
+    ),
+    call("trading.order_filled(...)", ours=_FILLED, sdk="filled()", none="filled()", goal=5_000),
+    call("redaction of a record of 20 fields", ours="redact_attributes(record)", goal=2_000),
     threads(
         "histogram.record(x) by two threads",
         {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from otel_trading.bench.model import Bench, Outcome
 from otel_trading.bench.sink import sink
+from otel_trading.flight.folder import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,15 +38,22 @@ def _measured(row: Row, bench: Bench) -> Outcome:
 
 @contextmanager
 def _defaults_only() -> Iterator[None]:
-    """Neither the variables nor the configuration file of a bot decide what is measured."""
+    """No variable and no configuration file of a bot decides what is measured; its recordings are left alone."""
     variables = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
     folder = os.getcwd()  # noqa: PTH109 - to come back to
     for name in variables:
         del os.environ[name]
-    with tempfile.TemporaryDirectory() as empty:
+    flights = default_folder().parent
+    flights.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=flights) as ours, tempfile.TemporaryDirectory() as empty:
+        folders = {"FLIGHT": ours, "SPOOL": f"{empty}/spool", "EMERGENCY": f"{empty}/emergency"}
+        given = {f"OTEL_TRADING_{name}_FOLDER": place for name, place in folders.items()}
+        os.environ |= given
         os.chdir(empty)
         try:
             yield
         finally:
             os.chdir(folder)
+            for name in given:
+                os.environ.pop(name, None)
             os.environ.update(variables)

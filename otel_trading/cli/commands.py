@@ -10,11 +10,15 @@ import click
 from otel_trading import __version__
 
 COMMANDS = {
+    "alerts": "otel_trading.cli.alerts:alerts",
     "bench": "otel_trading.cli.bench:bench",
     "config": "otel_trading.cli.config:config",
     "demo": "otel_trading.cli.demo:demo",
     "doctor": "otel_trading.cli.doctor:doctor",
+    "emergency": "otel_trading.cli.emergency:emergency",
     "flight": "otel_trading.cli.flight:flight",
+    "health": "otel_trading.cli.health:health",
+    "ops": "otel_trading.cli.ops:ops",
     "recover": "otel_trading.cli.flight:recover",
     "status": "otel_trading.cli.status:status",
     "stack": "otel_trading.cli.stack:stack",

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from otel_trading.alerts.channels.building import build
+from otel_trading.cli.candidates import diff, wrong
+from otel_trading.redaction import redact
 from otel_trading.settings import Resolved, Settings, resolve
-from otel_trading.settings.options import metadata, shown
-from otel_trading.settings.sources import env_names
+from otel_trading.settings.document import entry
+from otel_trading.settings.options import shown
 from otel_trading.settings.standard import timeout_hints, unusable
 
 _FILE = click.option(
@@ -29,6 +33,9 @@ def config() -> None:
     """Options: what is in force, and what is wrong."""
 
 
+config.add_command(diff)
+
+
 @config.command()
 @_FILE
 @click.option("--all", "everything", is_flag=True, help="Also options at their default.")
@@ -37,7 +44,7 @@ def show(path: Path | None, *, everything: bool, as_json: bool) -> None:
     """Show the options, their values and where each comes from."""
     resolved = _resolved(path)
     if as_json:
-        click.echo(json.dumps({name: _entry(resolved, name) for name in Settings.model_fields}, indent=2))
+        click.echo(json.dumps({name: entry(resolved, name) for name in Settings.model_fields}, indent=2))
         return
     console = Console()
     table = Table(title=_title(resolved), title_justify="left", header_style="bold", box=None, pad_edge=False)
@@ -48,7 +55,7 @@ def show(path: Path | None, *, everything: bool, as_json: bool) -> None:
         if origin == "default" and not everything:
             continue
         style = "dim" if origin == "default" else "cyan" if origin.startswith("environment") else ""
-        table.add_row(name, shown(name, getattr(resolved.settings, name)), origin, style=style)
+        table.add_row(name, escape(shown(name, getattr(resolved.settings, name))), origin, style=style)
     console.print(table)
     if not everything:
         console.print("Options at their default are left out; --all shows them.", style="dim")
@@ -57,10 +64,17 @@ def show(path: Path | None, *, everything: bool, as_json: bool) -> None:
 
 @config.command()
 @_FILE
-def check(path: Path | None) -> None:
-    """Check the options; exits with 1 when one cannot be used."""
-    resolved = _resolved(path)
+@click.argument("named", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+def check(path: Path | None, named: Path | None) -> None:
+    """Check the options; exits with 1 when one cannot be used.
+
+    All that is wrong in the file is said, also where an argument or a variable is stronger.
+    """
+    resolved = _resolved(named or path)
     problems = _problems(resolved)
+    if resolved.file is not None and resolved.content is not None:
+        said = " ".join(problems)
+        problems += [f"{resolved.file}: {each}" for each in wrong(resolved.file) if each.split(" ")[0] not in said]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -73,23 +87,15 @@ def _resolved(path: Path | None) -> Resolved:
 
 
 def _problems(resolved: Resolved) -> list[str]:
-    return [str(problem) for problem in (*resolved.problems, *unusable(os.environ), *timeout_hints(os.environ))]
+    _, channels = build(resolved.settings, "")
+    found = (*resolved.problems, *unusable(os.environ), *timeout_hints(os.environ), *channels)
+    return [redact(str(problem)) for problem in found]
 
 
 def _print_problems(resolved: Resolved, console: Console) -> None:
     for problem in _problems(resolved):
-        console.print(problem, style="yellow", highlight=False)
+        console.print(problem, style="yellow", highlight=False, markup=False)
 
 
 def _title(resolved: Resolved) -> str:
     return f"Profile {resolved.settings.profile}, file {resolved.file or 'none'}"
-
-
-def _entry(resolved: Resolved, name: str) -> dict[str, str]:
-    return {
-        "value": shown(name, getattr(resolved.settings, name)),
-        "from": resolved.origins[name],
-        "variables": ", ".join(variable for variable, _ in env_names(name)),
-        "allowed": metadata(name)["allowed"],
-        "documentation": Settings.model_fields[name].description or "",
-    }

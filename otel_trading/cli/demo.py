@@ -108,7 +108,8 @@ def demo(ctx: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - the o
 
     Without recordings the market is generated. The run ends after --seconds, at the end of the recordings or with
     Ctrl-C, closes its position, delivers its telemetry and sums up; its exit status is 0. Faults: disconnect:VENUE,
-    silent:VENUE[:FOR], slow_ack:VENUE:DELAY[:FOR], reject:VENUE:FRACTION[:FOR], clock_skew:VENUE:OFFSET[:FOR].
+    silent:VENUE[:FOR], malformed:VENUE[:FOR], slow_ack:VENUE:DELAY[:FOR], reject:VENUE:FRACTION[:FOR],
+    clock_skew:VENUE:OFFSET[:FOR].
     """
     if ctx.invoked_subcommand is None:
         _run(**options)
@@ -168,6 +169,7 @@ def _run(
     telemetry = ot.configure(
         service_name=service_name,
         profile="staging",
+        instrument=("aiohttp-client", "asyncio"),  # the reference bot tells what ccxt does itself
         banner=not quiet,
         **{name: value for name, value in chosen.items() if value is not None},
     )

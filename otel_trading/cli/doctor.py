@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from otel_trading import redaction
 from otel_trading.configure import configure
 from otel_trading.export.destination import with_scheme
 from otel_trading.extras import MissingExtraError
@@ -130,7 +132,7 @@ def _obstacle(settings: Settings) -> Problem | None:
 
 def _show(report: Report) -> None:
     console = Console(soft_wrap=True)
-    console.print(f"OTLP {report.protocol} to {report.endpoint}, run {report.run_id}\n", highlight=False)
+    console.print(f"OTLP {report.protocol} to {_shown(report.endpoint)}, run {report.run_id}\n", highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("signal", "backend", "result", "took"):
         table.add_column(title, justify="right" if title == "took" else "left", no_wrap=True)
@@ -148,5 +150,10 @@ def _show(report: Report) -> None:
         console.print(Text(f"{finding.signal}: {finding.link}", style="dim"))
     problems = list(dict.fromkeys(finding.problem for finding in report.findings if finding.problem))
     for problem in problems:
-        console.print(f"\n[bold red]{problem.hop}[/]: {problem.what}", highlight=False)
-        console.print(f"  → {problem.advice}", highlight=False)
+        console.print(f"\n[bold red]{problem.hop}[/]: {_shown(problem.what)}", highlight=False)
+        console.print(f"  → {_shown(problem.advice)}", highlight=False)
+
+
+def _shown(text: str) -> str:
+    """A text as it may be printed: without secrets, and with brackets that mean nothing."""
+    return escape(redaction.redact(text))

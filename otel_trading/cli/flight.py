@@ -10,7 +10,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -22,7 +21,7 @@ from otel_trading.export import readable
 from otel_trading.export.delivery import Outcome, Receiver
 from otel_trading.export.destination import SIGNALS, Destination, Signal, destination
 from otel_trading.export.transport import OtlpSender
-from otel_trading.export.transport.sender import without_user
+from otel_trading.export.transport.sender import place_of, without_user
 from otel_trading.flight.folder import Listed, default_folder, prepared, recordings
 from otel_trading.flight.process import process
 from otel_trading.flight.recovery import ITEMS
@@ -133,8 +132,7 @@ def recover(folder: Path | None, *, endpoint: str | None, service: str, timeout:
 
 
 def _sender(signal: Signal, chosen: Destination) -> OtlpSender:
-    parts = urlsplit(without_user(chosen.url))
-    return OtlpSender(signal, chosen, Receiver(f"{parts.scheme}://{parts.netloc}"))
+    return OtlpSender(signal, chosen, Receiver(place_of(chosen.url)))
 
 
 def _delivered(sender: OtlpSender, deadline: float, request: bytes, _: int) -> str | None:

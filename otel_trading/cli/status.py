@@ -7,30 +7,25 @@ import sys
 from typing import Any
 
 import click
-import requests
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from otel_trading.cli.client import Client, NoAnswerError, asks_a_bot
 from otel_trading.export import readable
-from otel_trading.settings import resolve
 
-_TIMEOUT = 5.0
 _COLUMNS = ("signal", "sent", "waiting", "spooled", "recovered", "retried", "dropped")
 
 
 @click.command()
-@click.option("--url", help="The bot's ops server; else where the bot's own options say it is.")
+@asks_a_bot
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(*, url: str | None, as_json: bool) -> None:
+def status(*, bot: Client, as_json: bool) -> None:
     """Show what a running bot's telemetry has sent, what waits, and what was lost.
 
-    The exit status is 0, or 1 when no bot answers there, when something was lost, or when nothing can be delivered.
+    The exit status is 0, or 1 when something was lost or nothing can be delivered, 3 when no bot answers there.
     """
-    settings = resolve({}).settings
-    host = f"[{settings.ops_host}]" if ":" in settings.ops_host else settings.ops_host
-    address = (url or f"http://{host}:{settings.ops_port}").rstrip("/")
-    found = _asked(address, settings.ops_token)
+    found = _asked(bot)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -38,24 +33,11 @@ def status(*, url: str | None, as_json: bool) -> None:
     sys.exit(1 if found["dropped"] or found["unreachable"] else 0)
 
 
-def _asked(address: str, token: str | None) -> dict[str, Any]:
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    try:
-        answer = requests.get(f"{address}/status", headers=headers, timeout=_TIMEOUT)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-    except requests.HTTPError as error:
-        raise click.ClickException(f"{address} answers {error.response.status_code}: {_reason(error)}") from error
-    except (requests.RequestException, ValueError) as error:
-        raise click.ClickException(f"no bot answers at {address}; is it running, and is --url right?") from error
+def _asked(bot: Client) -> dict[str, Any]:
+    found = bot.get("/status")
+    if not isinstance(found, dict) or "signals" not in found:
+        raise NoAnswerError(f"no bot answers at {bot.url}; is --url right?")
     return found
-
-
-def _reason(error: requests.HTTPError) -> str:
-    try:
-        return str(error.response.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        return str(error.response.reason)
 
 
 def _show(found: dict[str, Any], console: Console) -> None:
@@ -72,7 +54,7 @@ def _show(found: dict[str, Any], console: Console) -> None:
         )
     console.print(table)
     for line, style in _lines(found):
-        console.print(line, style=style, highlight=False)
+        console.print(line, style=style, highlight=False, markup=False)
 
 
 def _figures(account: dict[str, Any]) -> tuple[int, ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
-import signal
 import time
 from collections import deque
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +25,14 @@ from otel_trading.demo.running import announced
 from otel_trading.demo.summary import summarize
 from otel_trading.demo.tally import Tally
 from otel_trading.demo.venue import Fault, VenueProcess, VenueProcessError
+from otel_trading.lifecycle import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from otel_trading import Status, Telemetry
+    from otel_trading.lifecycle import Run as Block
 
 Json = dict[str, Any]
 
@@ -107,6 +108,7 @@ class Run:
         self._started = 0.0
         self._seconds = 0.0
         self._stop = asyncio.Event()
+        self._venues_are_gone = False
         self._ended = "interrupt"
 
     @property
@@ -137,23 +139,37 @@ class Run:
         """Trade until the recording or the time is over, or until somebody stops it."""
         plan = self.plan
         async with AsyncExitStack() as stack:
-            stack.enter_context(_stopping_on_signals(self.stop))
             venues = VenueProcess(spot=plan.spot, perp=plan.perp, speed=plan.speed, seed=plan.seed)
             self.venues = await stack.enter_async_context(venues)
             if plan.cache is not None:
                 stack.enter_context(announced(plan.cache, venues.spot_url))
-            try:
-                await self._connect(venues)
-                self._started = time.perf_counter()
-                await self._until_over(venues)
-            except VenueProcessError:
-                await self.bot.stop(close_position=False)
-                raise
-            except BaseException:
-                await self.bot.stop()
-                raise
-            await self.bot.stop()
+            bot = self.bot
+            ending = self.telemetry.running(
+                *(bot.stop_new_orders, Step("close_positions", self._close_positions), bot.disconnect),
+                close_positions=True,
+                exit="return",  # the summary comes after it, and then the status is 0
+                report=False,
+                flush=False,
+            )
+            async with ending as run:
+                asked = asyncio.create_task(self._stop_with(run))
+                try:
+                    await self._connect(venues)
+                    self._started = time.perf_counter()
+                    await self._until_over(venues)
+                except VenueProcessError:
+                    self._venues_are_gone = True
+                    raise
+                finally:
+                    asked.cancel()
         self._seconds = self._seconds or self.seconds
+
+    async def _stop_with(self, run: Block) -> None:
+        await run.wait_stop()
+        self.stop()
+
+    async def _close_positions(self) -> None:
+        await (self.bot.give_up() if self._venues_are_gone else self.bot.close_positions())
 
     async def switch_on(self, fault: Fault | str) -> None:
         """Start a fault."""
@@ -264,23 +280,3 @@ def length_of(recording: Path) -> float:
         first = next(lines)
         [last] = deque(lines, maxlen=1)
     return (int(last.partition(b" ")[0]) - int(first.partition(b" ")[0])) / 1e9
-
-
-@contextmanager
-def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run in order; a second Ctrl-C ends it at once."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def asked() -> None:
-        stop()
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    for each in signals:
-        loop.add_signal_handler(each, asked)
-    try:
-        yield
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)

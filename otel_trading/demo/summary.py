@@ -65,6 +65,7 @@ def summarize(
         "telemetry": {
             "sent": status.sent,
             "dropped": status.dropped,
+            "recovered": sum(account.recovered for account in status.signals.values()),
             "signals": {
                 signal: {
                     "emitted": account.emitted,
@@ -143,7 +144,8 @@ def _streams(by_stream: Json) -> str:
 
 def _delivery(telemetry: Json) -> str:
     parts = [f"{signal} {account['sent']:,}/{account['emitted']:,}" for signal, account in telemetry["signals"].items()]
-    return f"{telemetry['sent']:,} sent, {telemetry['dropped']:,} dropped (sent/emitted: {' · '.join(parts)})"
+    found = f", {telemetry['recovered']:,} of a run before" if telemetry["recovered"] else ""
+    return f"{telemetry['sent']:,} sent, {telemetry['dropped']:,} dropped{found} (sent/emitted: {' · '.join(parts)})"
 
 
 def _market(market: Json) -> str:
@@ -168,12 +170,14 @@ def _trace_ids(tally: Tally) -> Json:
 def _pointers(summary: Json, jaeger: str, grafana: str) -> list[str]:
     telemetry, slowest = summary["telemetry"], summary["trace_ids"]["slowest"]
     served = telemetry["metrics_url"]
-    running = [f"\nWhile the demo runs, its metrics are on {served}."] if served else []
+    page = served.removesuffix("metrics") if served else ""
+    running = [f"\nWhile the demo runs, {page} shows it live; its metrics are on {served}."] if served else []
     if telemetry["unreachable"]:
         return [
             *running,
-            f"No Collector answered at {telemetry['unreachable'][0].partition('/v1/')[0]}: what could not be sent is "
-            "counted as dropped.\nTo see traces, metrics and logs: [bold]make stack[/], then run the demo again.",
+            f"No Collector answered at {telemetry['unreachable'][0].partition('/v1/')[0]}: "
+            "what could not be sent by the end is dropped, and counted.",
+            "To see traces, metrics and logs: [bold]make stack[/], then run the demo again.",
         ]
     if slowest is None:
         return running

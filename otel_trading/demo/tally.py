@@ -35,13 +35,6 @@ class Feed:
     reconnects: int = 0
     latency: float = 0.0
     clock_offset: float = 0.0
-    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=50))
-
-    def observe(self, latency: float) -> None:
-        """Take one frame's latency by the venue's clock."""
-        self.latency = latency
-        self._latencies.append(latency)
-        self.clock_offset = max(0.0, -min(self._latencies))
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -36,7 +36,8 @@ class Delivery:
     """The outcome of one export, how many of its items the receiver rejected, and why.
 
     ``retry_after`` is how many seconds the receiver asks to be left alone. ``uncertain`` says that there was no answer
-    although the whole request was sent, so that it may have arrived.
+    although the whole request was sent, so that it may have arrived. ``code`` is gRPC's name of what went wrong, where
+    the receiver gave one.
     """
 
     outcome: Outcome
@@ -44,6 +45,7 @@ class Delivery:
     reason: str | None = None
     retry_after: float | None = None
     uncertain: bool = False
+    code: str | None = field(default=None, compare=False)
 
 
 class Receiver:

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from otel_trading import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,6 +37,8 @@ class Account:
     requests: int = 0
     bytes: int = 0
     low: Mapping[str, int] = field(default_factory=dict)
+    levels: Mapping[tuple[str, Lane, str], int] = field(default_factory=dict)
+    """Of the log records that are dropped, those whose level is known: by reason, lane and level."""
 
     def with_dropped(self, dropped: Mapping[str, int], low: Mapping[str, int] | None = None) -> Account:
         """The account together with what was lost before it got here.
@@ -127,7 +131,7 @@ class Ledger:
     def failed(self, error: str) -> None:
         """Remember why the last delivery did not work."""
         with self._lock:
-            self._last_error = error
+            self._last_error = redaction.redact(error)
 
     def account(self) -> Account:
         """The state at this moment."""

@@ -1,21 +1,19 @@
-"""Senders over any other exporter: the console's, or one that a package brings by entry point."""
+"""What goes to any other exporter: the console's, or one that a package brings by entry point."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from otel_trading.export import bounded
-from otel_trading.export.delivery import Delivery, Outcome, Receiver
+from otel_trading.settings import report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from otel_trading.export.destination import Signal
-
-Item = TypeVar("Item")
+    from otel_trading.export.feeder import Safe
+    from otel_trading.export.ledger import Lane, Ledger
 
 _PARTING = 1.0
 """Seconds an exporter may take to shut down, beyond what its deliveries were given."""
@@ -27,23 +25,38 @@ GROUPS: dict[Signal, str] = {
 }
 
 
-class PluginSender(Generic[Item]):
-    """Delivers through an exporter of opentelemetry-sdk's interface; what it raises is a refusal."""
+class PluginTaker:
+    """Takes what an exporter of opentelemetry-sdk's interface exports; what it raises is a refusal."""
 
-    def __init__(self, name: str, exporter: Any) -> None:  # noqa: ANN401 - exporters share no base class
+    def __init__(self, name: str, exporter: Any, ledger: Ledger) -> None:  # noqa: ANN401 - exporters share no base class
         self.target = name
-        self.receiver = Receiver(name)
-        self.exporter = exporter
+        self._exporter = exporter
+        self._ledger = ledger
+        self._refused = False
         self._closed = False
 
-    def send(self, batch: Sequence[Item]) -> Delivery:
-        """Hand the batch to the exporter and take its word."""
-        if self.exporter.export(batch).name == "SUCCESS":
-            return Delivery(Outcome.SENT)
-        return Delivery(Outcome.REFUSED, reason=f"exporter {self.target} failed")
+    def take(self, batch: Any, count: int, lane: Lane, safe: Safe | None = None) -> None:  # noqa: ANN401
+        """See ``Taker``; nothing here outlives the process."""
+        reason = self._exported(batch)
+        if reason is None:
+            self._ledger.sent(count)
+        else:
+            self._ledger.dropped("refused", count, lane)
+            self._ledger.failed(reason)
+            if not self._refused:
+                report(f"{self._ledger.signal}: {self.target} refuses items: {reason}; they are dropped")
+        self._refused = reason is not None
 
-    def reachable(self) -> bool:
-        """Unknown, so taken as yes."""
+    def _exported(self, batch: Any) -> str | None:  # noqa: ANN401
+        """Hand the batch to the exporter and take its word; why it was not exported."""
+        try:
+            exported = self._exporter.export(batch).name == "SUCCESS"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return None if exported else f"exporter {self.target} failed"
+
+    def flush(self, deadline: float) -> bool:
+        """See ``Taker``: what was taken is exported already."""
         return True
 
     def restart_in_child(self) -> None:
@@ -57,7 +70,7 @@ class PluginSender(Generic[Item]):
 
     def _shutdown(self) -> None:
         with contextlib.suppress(Exception):
-            self.exporter.shutdown()
+            self._exporter.shutdown()
 
 
 def load(signal: Signal, name: str) -> Any:  # noqa: ANN401 - a class found by name

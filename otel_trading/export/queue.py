@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from otel_trading.export.feeder import Feeder, Taker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from otel_trading.export.ledger import Lane, Ledger
 
@@ -54,11 +53,6 @@ class BatchQueue(Feeder[Lot[Item]], Generic[Item]):
         self._important: deque[Item] = deque()
         self._low: deque[Item] = deque()
         super()._start()
-
-    @property
-    def order(self) -> AbstractContextManager[Any]:
-        """While this is held nobody else queues anything."""
-        return self._lock
 
     def put(self, item: Item) -> None:
         """Queue an item; never blocks and never raises."""

@@ -64,6 +64,31 @@ _ADDED: tuple[Literal["records"], Literal["items"], Literal["adopted_items"], Li
 _NOTHING: _native._SpoolStats = {"depths": {}, "dropped": {}, "disk_bytes": 0, "memory_bytes": 0, "trouble": None}
 
 
+class Figures:
+    """How a spool does at one moment."""
+
+    def __init__(self, stats: _native._SpoolStats) -> None:
+        self._stats = stats
+        self.disk_bytes = stats["disk_bytes"]
+        self.memory_bytes = stats["memory_bytes"]
+        self.trouble = stats["trouble"]
+
+    def depth(self, signal: Signal) -> Depth:
+        """What of a signal waits, or is in hand."""
+        found = [depth for (whose, _), depth in self._stats["depths"].items() if whose == signal]
+        oldest = min((depth["oldest_ns"] for depth in found if depth["oldest_ns"]), default=0)
+        records, items, adopted, size = (sum(d[name] for d in found) for name in _ADDED)
+        return Depth(records, items, adopted, size, oldest)
+
+    def dropped(self, signal: Signal, lane: Lane | None = None) -> Counter[str]:
+        """Items of a signal that had to make room, were too old or are damaged, by reason."""
+        found: Counter[str] = Counter()
+        for (whose, which, reason), count in self._stats["dropped"].items():
+            if whose == signal and lane in (None, which):
+                found[reason] += count
+        return found
+
+
 class Store:
     """A spool that is opened when it is needed first, and anew in a forked child; safe to use from any thread.
 
@@ -150,21 +175,6 @@ class Store:
         spool.maintain()
         self._tell(spool)
 
-    def depth(self, signal: Signal) -> Depth:
-        """What of a signal waits, or is in hand."""
-        found = [depth for (whose, _), depth in self.figures["depths"].items() if whose == signal]
-        oldest = min((depth["oldest_ns"] for depth in found if depth["oldest_ns"]), default=0)
-        records, items, adopted, size = (sum(d[name] for d in found) for name in _ADDED)
-        return Depth(records, items, adopted, size, oldest)
-
-    def dropped(self, signal: Signal, lane: Lane | None = None) -> Counter[str]:
-        """Items of a signal that had to make room, were too old or are damaged, by reason."""
-        found: Counter[str] = Counter()
-        for (whose, which, reason), count in self.figures["dropped"].items():
-            if whose == signal and lane in (None, which):
-                found[reason] += count
-        return found
-
     @property
     def trouble(self) -> str | None:
         """Why requests are kept in memory instead of on the disk."""
@@ -183,10 +193,9 @@ class Store:
         if spool is not None:
             spool.close()
 
-    @property
-    def figures(self) -> _native._SpoolStats:
-        """As the spool gives them."""
-        return self._spool.stats() if self._spool is not None else _NOTHING
+    def figures(self) -> Figures:
+        """How the spool does at this moment."""
+        return Figures(self._spool.stats() if self._spool is not None else _NOTHING)
 
     def _opened(self) -> _native.Spool | None:
         with self._lock:

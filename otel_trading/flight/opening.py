@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from otel_trading.settings import Problem, Settings
 
 
-LEAST = 1 << 21
-"""Bytes of the smallest ring."""
-
-
 class Recorder(Protocol):
     """What records into a file of a folder, or into none."""
 
@@ -35,10 +31,9 @@ def record(
     problems: list[Problem | str],
     *,
     wanted: bool,
-    share: int = 1,
 ) -> Path | None:
-    """Have something recorded where that is wanted, in this share of the size; the folder of recordings."""
-    size = max(settings.flight_size // share, LEAST)
+    """Have something recorded where that is wanted; the folder of recordings."""
+    size = settings.flight_size
     if not (wanted and settings.flight_enabled):
         recorder.record(None, size=size)
         return None

@@ -3,69 +3,90 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 import logging.config
-import traceback
+import threading
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.instrumentation.log_utils import std_to_otel
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
-from otel_trading import values
+from otel_trading import redaction, values
+from otel_trading.logs.hooks import exception as described
+from otel_trading.logs.levels import LEVELS, stdlib_level
+from otel_trading.logs.sources.structlog import unwrapped
+from otel_trading.logs.stdlib_levels import StdlibLevels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from otel_trading.logs.lines import Lines
     from otel_trading.logs.switch import SwitchLoggerProvider
 
 _OWN = frozenset({"otel_trading", "urllib3.connectionpool"})
 _OWN_PREFIX = "opentelemetry."
 """Loggers of the delivery itself: shipping their records would feed it with its own failures."""
 
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+"""What every record of the standard library has, or may get from a formatter."""
 
-class BridgeHandler(LoggingHandler):
-    """Ships log records; like the handlers of the standard library it never raises into the caller."""
+_BY_LEVEL = {level: std_to_otel(level).value for level in range(logging.CRITICAL + 1)}
+_WORST = std_to_otel(1_000).value
+_NAMES = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+"""What OpenTelemetry calls levels."""
 
-    def __init__(self, level: int, provider: SwitchLoggerProvider) -> None:
-        super().__init__(level=level, logger_provider=provider)
+EVENT_NAMES = ("otel.event.name", "event.name")
+"""What of ``extra`` is the event, and no attribute."""
+
+
+class BridgeHandler(logging.Handler):
+    """Ships log records; like the handlers of the standard library it never raises into the caller, nor locks."""
+
+    def __init__(self, provider: SwitchLoggerProvider, printed: bool) -> None:
+        super().__init__(LEVELS.lowest_stdlib())
         self._root = logging.getLogger()
         self._provider = provider
+        self._printed = printed
+        self._inside = threading.local()
+        self._translator = _Translator(provider)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter and ship a record; the base class's without its lock."""
+        taken = self.filter(record)
+        if taken:
+            self.emit(taken if isinstance(taken, logging.LogRecord) else record)
+        return bool(taken)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Ship one record, and let it be printed where it would have been printed without us."""
-        if len(self._root.handlers) == 1 and self._is_alone(record):
-            self._last_resort(record)
-        if not self._provider.enabled or record.name in _OWN or record.name.startswith(_OWN_PREFIX):
+        own = record.name in _OWN or record.name.startswith(_OWN_PREFIX)
+        if len(self._root.handlers) == 1 and (own or not self._printed):
+            last = logging.lastResort
+            if last and record.levelno >= last.level and self._is_alone(record):
+                last.handle(redaction.printed(record))
+        provider = self._provider
+        if own or not provider.enabled:
             return
+        if (_BY_LEVEL.get(record.levelno, _WORST) or 1) < LEVELS.threshold(record.name):
+            return
+        if getattr(self._inside, "busy", False):
+            return  # what is shipped logs when it is made to text: that would have no end
+        self._inside.busy = True
         try:
-            super().emit(record)
+            if type(record.msg) is dict:
+                record = unwrapped(record)
+            lines = provider.native_lines(record.name)
+            if lines is not None:
+                ship(lines, record, self.format(record) if self.formatter else None)
+            else:
+                provider.get_logger(record.name).emit(self._translator.translated(record))
         except Exception:
             self.handleError(record)
-
-    def _get_attributes(self, record: logging.LogRecord) -> tuple[dict[str, Any], str | None]:
-        """The base class's, with nothing in them that the SDK would complain about each time, or not encode."""
-        try:
-            attributes, event = super()._get_attributes(record)
-        except Exception:  # an exception that cannot be shown still has a type and a stack
-            bare = copy.copy(record)
-            bare.exc_info = None
-            attributes, event = super()._get_attributes(bare)
-            if isinstance(record.exc_info, tuple) and record.exc_info[0] is not None:
-                attributes["exception.type"] = record.exc_info[0].__name__
-                attributes["exception.stacktrace"] = "".join(traceback.format_exception(*record.exc_info))
-        cleaned = {}
-        for name, value in attributes.items():
-            with contextlib.suppress(Exception):  # one that cannot be shown costs itself
-                cleaned[values.key_text(name)] = values.clean(value)
-        return cleaned, event
+        finally:
+            self._inside.busy = False
 
     def flush(self) -> None:
-        """Leave flushing to the telemetry handle: the base class would start a thread for it."""
-
-    @staticmethod
-    def _last_resort(record: logging.LogRecord) -> None:
-        if logging.lastResort is not None and record.levelno >= logging.lastResort.level:
-            logging.lastResort.handle(record)
+        """Leave flushing to the telemetry handle."""
 
     def _is_alone(self, record: logging.LogRecord) -> bool:
         """Whether no other handler takes the record, so that logging would have used its last resort."""
@@ -79,24 +100,83 @@ class BridgeHandler(LoggingHandler):
         return True
 
 
+def ship(lines: Lines, record: logging.LogRecord, message: str | None = None) -> None:
+    """Write a record of the standard library as a line; raises what its message raises.
+
+    What of it is no part of every record, as ``extra`` is, becomes data, an exception ``exception.*``.
+    """
+    own = vars(record)
+    data: dict[str, Any] | None = None
+    event = None
+    if own.keys() - _STANDARD:
+        data = {name: value for name, value in own.items() if name not in _STANDARD}
+        for name in EVENT_NAMES:
+            given = data.pop(name, None)
+            event = given if event is None else event
+    if record.exc_info:
+        data = {**(data or {}), **(described(_exception_of(record)) or {})}
+    name = record.levelname
+    lines.core.write(
+        _BY_LEVEL.get(record.levelno, _WORST if record.levelno > 0 else 0),
+        record.getMessage() if message is None else message,
+        event,
+        record.name,
+        data,
+        time_ns=int(record.created * 1e9),
+        severity_text=_NAMES.get(name, name),
+    )
+
+
+def _exception_of(record: logging.LogRecord) -> object:
+    return record.exc_info if isinstance(record.exc_info, tuple) else True
+
+
+class _Translator(LoggingHandler):
+    """Records of the standard library as those of the API, as opentelemetry-python makes them: for engine sdk."""
+
+    def __init__(self, provider: SwitchLoggerProvider) -> None:
+        super().__init__(logger_provider=provider)
+
+    def translated(self, record: logging.LogRecord) -> Any:  # noqa: ANN401 - the API's LogRecord
+        """One record."""
+        return self._translate(record)
+
+    def _get_attributes(self, record: logging.LogRecord) -> tuple[dict[str, Any], str | None]:
+        """As ``ship`` has them: nothing in them that the SDK would complain about each time, or not encode."""
+        given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        events = [given.pop(name, None) for name in EVENT_NAMES]
+        if record.exc_info:
+            given.update(described(_exception_of(record)) or {})
+        cleaned = {}
+        for name, value in given.items():
+            with contextlib.suppress(Exception):  # one that cannot be shown costs itself
+                cleaned[values.key_text(name)] = values.clean(value)
+        return cleaned, next((event for event in events if event is not None), None)
+
+
 class Bridge:
     """Attaches the handler to the root logger and keeps it there through logging's own configuration calls.
 
     A bot that never configured logging gets the root level it asked for; one that did keeps its own.
+    What is ``printed`` by the kit is not printed by logging's last resort, too.
     """
 
-    def __init__(self, level: str, provider: SwitchLoggerProvider) -> None:
-        self._handler = BridgeHandler(logging.getLevelNamesMapping()[level], provider)
+    def __init__(self, provider: SwitchLoggerProvider, printed: bool = False) -> None:
+        self._handler = BridgeHandler(provider, printed)
+        self._levels = StdlibLevels(self._handler)
         self._originals: dict[str, tuple[Any, Callable[..., Any], Callable[..., Any]]] = {}
         self._root_level_before: int | None = None
+        self._root_level = logging.WARNING
 
     def attach(self) -> None:
         """Begin to ship."""
         root = logging.getLogger()
         if not root.handlers and root.level == logging.WARNING:
             self._root_level_before = root.level
-            root.setLevel(self._handler.level)
+            self._root_level = stdlib_level(LEVELS.threshold(""))
+            root.setLevel(self._root_level)
         root.addHandler(self._handler)
+        self._levels.attach()
         for module, name in ((logging, "basicConfig"), (logging.config, "dictConfig"), (logging.config, "fileConfig")):
             original = getattr(module, name)
             wrapped = self._stepping_aside(original)
@@ -107,7 +187,8 @@ class Bridge:
         """Leave logging as it was found."""
         root = logging.getLogger()
         root.removeHandler(self._handler)
-        if self._root_level_before is not None and root.level == self._handler.level:
+        self._levels.detach()
+        if self._root_level_before is not None and root.level == self._root_level:
             root.setLevel(self._root_level_before)
         for name, (module, original, wrapped) in self._originals.items():
             if getattr(module, name) is wrapped:

@@ -12,17 +12,16 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_trading import values
 from otel_trading.logs.lanes import lane
-from otel_trading.logs.recorder import RecordedLog
+from otel_trading.logs.native import NativeLogger, NativeLoggerProvider
+from otel_trading.logs.queue import QueuedLog
 
 if TYPE_CHECKING:
+    from otel_trading.logs.lines import Lines
     from otel_trading.logs.queue import LogQueue
 
 
 class QueueLogProcessor(LogRecordProcessor):
-    """Queues each record without the context it was made in, which may hold anything of the bot's.
-
-    When its queue has a recorder the record is in a file before the call returns.
-    """
+    """Queues each record without the context it was made in, which may hold anything of the bot's."""
 
     def __init__(self, queue: LogQueue) -> None:
         self._queue = queue
@@ -33,18 +32,15 @@ class QueueLogProcessor(LogRecordProcessor):
         record.context = Context()
         with contextlib.suppress(Exception):
             record.body = values.clean(record.body)  # type: ignore[assignment]  # as any attribute's value
-        scope, kind, recorder = log_record.instrumentation_scope, lane(record), self._queue.recorder
-        with self._queue.order:
-            self._queue.put(
-                RecordedLog(
-                    log_record=record,
-                    resource=log_record.resource or Resource.get_empty(),
-                    instrumentation_scope=scope,
-                    limits=log_record.limits,
-                    lane=kind,
-                    sequence=0 if recorder is None else recorder.write(record, scope, kind),
-                )
+        self._queue.put(
+            QueuedLog(
+                log_record=record,
+                resource=log_record.resource or Resource.get_empty(),
+                instrumentation_scope=log_record.instrumentation_scope,
+                limits=log_record.limits,
+                lane=lane(record),
             )
+        )
 
     def shutdown(self) -> None:
         """Leave the queue to its owner, who knows the deadline."""
@@ -52,3 +48,27 @@ class QueueLogProcessor(LogRecordProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Deliver what is queued, for callers that hold the provider; False when it is not done in time."""
         return self._queue.flush(timeout_millis / 1_000)
+
+
+class LinesProcessor(LogRecordProcessor):
+    """Has records of engine sdk written as lines, for the sinks."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._provider = NativeLoggerProvider(lines, beside=True)
+        self._loggers: dict[str, NativeLogger] = {}
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Write the record."""
+        scope = log_record.instrumentation_scope
+        name = scope.name if scope is not None else ""
+        logger = self._loggers.get(name)
+        if logger is None:
+            logger = self._loggers.setdefault(name, self._provider.get_logger(name))
+        logger.emit(log_record)
+
+    def shutdown(self) -> None:
+        """Leave the lines to their writer, who knows the deadline."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """The writer is flushed with the pipeline."""
+        return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk._logs import LoggerProvider
 
 from otel_trading.logs.processor import QueueLogProcessor
+from otel_trading.logs.redacting import RedactingLogProcessor
 from otel_trading.settings.plugins import configurator
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def build_logger_provider(resource: Resource, queues: Sequence[LogQueue]) -> Log
     provider = LoggerProvider(
         resource=resource, shutdown_on_exit=False, _logger_configurator=configurator("logger", os.environ)
     )
+    provider.add_log_record_processor(RedactingLogProcessor())
     for queue in queues:
         provider.add_log_record_processor(QueueLogProcessor(queue))
     return provider

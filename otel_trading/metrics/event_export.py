@@ -39,9 +39,6 @@ class EventExport:
         meter.create_observable_gauge(
             "trading.telemetry.buffer.utilization.ratio", [self._utilization], "1", "The fullest the event queue was."
         )
-        meter.create_observable_up_down_counter(
-            "trading.queue.depth", [self._depth], "{item}", "Items that wait in a queue of the bot."
-        )
 
     def violations(self, _: CallbackOptions) -> Iterable[Observation]:
         """For ``trading.stage.budget.violations``: measurements over their budget, by stage."""
@@ -60,6 +57,12 @@ class EventExport:
         for reason, key in (("invalid_value", "invalid"), ("unmatched_start", "unmatched_starts")):
             if health[key]:
                 yield Observation(health[key], {"signal": "events", "reason": reason})
+
+    def depth(self, _: CallbackOptions) -> Iterable[Observation]:
+        """For ``trading.queue.depth``: items that wait on the event bus, as it was said last."""
+        for series in self._exported():
+            if series["event"] == EventID.QUEUE_BACKLOG and series["last"] is not None:
+                yield Observation(series["last"], {"queue.name": "event_bus"})
 
     def pour(self) -> None:
         """Record the durations since the last time."""
@@ -83,11 +86,6 @@ class EventExport:
 
     def _utilization(self, _: CallbackOptions) -> Iterable[Observation]:
         yield Observation(reader.health()["utilization"])
-
-    def _depth(self, _: CallbackOptions) -> Iterable[Observation]:
-        for series in self._exported():
-            if series["event"] == EventID.QUEUE_BACKLOG and series["last"] is not None:
-                yield Observation(series["last"], {"queue.name": "event_bus"})
 
 
 class _Repeated:

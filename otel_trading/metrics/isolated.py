@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
+from otel_trading import redaction
 from otel_trading.metrics import guard
 from otel_trading.metrics.native.callbacks import Callback
 from otel_trading.metrics.native.meter import NativeMeter
@@ -71,4 +72,4 @@ class _Isolated:
                 if number is None:
                     self._lose("invalid_value")
                 else:
-                    yield Observation(number, attributes)
+                    yield Observation(number, redaction.attributes(attributes))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry import metrics as api
 
-from otel_trading import forks
+from otel_trading import forks, redaction
 from otel_trading.metrics import guard
 from otel_trading.metrics.isolated import Callbacks
 from otel_trading.metrics.native.provider import NativeMeterProvider
@@ -143,7 +143,7 @@ class _Instrument(Generic[_Real]):
             self._lose("negative_value")
             return
         try:
-            self._call(value, attributes, context)
+            self._call(value, redaction.attributes(attributes), context)
         except Exception:  # a measurement never raises into the bot
             self._lose("invalid_attributes")
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from otel_trading.metrics.instruments import Meter
 
 _LOGGER = logging.getLogger("otel_trading.timers")
-_LONGEST_RUN = 3_600.0
+_LONGEST_RUN = 1.0
+"""Seconds between two turns of what is done beside."""
 _STAGE = "trading.stage.name"
 _SIZE, _SCALE = 2_048, 6
 """64 buckets an octave over 32 octaves, 1 ns to 4 s: percentiles within 0.55 %."""
@@ -36,6 +37,8 @@ class Timers:
         self._thread: threading.Thread | None = None
         self._registry = _native.Registry()
         self.pump = _native.Pump()
+        self.chores: list[Callable[[], None]] = []
+        """What else the pump's thread does, about once a second."""
 
     def timer(self, name: str, budget: float | None, description: str, attributes: Attributes) -> Timer:
         """The timer of this name and these attributes; a budget given again holds from then on."""
@@ -82,6 +85,11 @@ class Timers:
             report(f"timer {name!r} has no attributes: {attributes!r} are none")
             return {}
 
+    def all(self) -> list[tuple[str, dict[str, Any], Timer]]:
+        """The timers of the engine in use: name, attributes, timer."""
+        engine = self._engine
+        return [made for key, made in list(self._timers.items()) if key[0] is engine]
+
     def budgets(self) -> dict[str, float]:
         """Seconds by timer, of those that have a budget."""
         found = {name: timer.budget for name, _, timer in list(self._timers.values())}
@@ -112,6 +120,15 @@ class Timers:
                 return
             for notice in notices:
                 tell(*notice)
+            for chore in self.chores:
+                self._do(chore)
+
+    def _do(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except Exception as error:
+            self.chores = [each for each in self.chores if each is not chore]
+            report(f"{chore!r} is not done any more: {type(error).__name__}: {error}")
 
     def stop(self) -> None:
         """End the thread until something needs it again."""
@@ -133,7 +150,7 @@ class Timers:
         """Measurements over their budget, by the timer's stage or name."""
         from opentelemetry.metrics import Observation
 
-        for name, attributes, timer in [made for key, made in list(self._timers.items()) if key[0] is self._engine]:
+        for name, attributes, timer in self.all():
             if timer.budget is not None and timer.count:
                 yield Observation(timer.violations, {_STAGE: name, **attributes})
 

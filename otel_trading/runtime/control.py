@@ -22,7 +22,7 @@ from otel_trading.settings import report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.metrics import Meter
+    from opentelemetry.metrics import Histogram, Meter
 
     from otel_trading.runtime.disk import DiskSampler
     from otel_trading.runtime.readings import Observations
@@ -63,6 +63,11 @@ class Runtime:
     def running(self) -> bool:
         """Whether it measures."""
         return self._running
+
+    @property
+    def pauses(self) -> Histogram:
+        """What the garbage collector's pauses are recorded with."""
+        return self._garbage.duration
 
     @property
     def errors(self) -> int:

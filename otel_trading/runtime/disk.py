@@ -58,7 +58,7 @@ class DiskSampler:
         return readings
 
     def _measure(self, mount: Any, path: str) -> tuple[Observations, Observations]:  # noqa: ANN401 - psutil's
-        if mount.fstype in _REMOTE or mount.fstype.startswith("fuse."):
+        if is_remote(mount.fstype):
             raise RemoteFileSystemError(f"{path} is on {mount.fstype}, which may not answer")
         space = self._psutil.disk_usage(path)
         where = {"system.device": mount.device, "system.filesystem.mountpoint": mount.mountpoint}
@@ -69,6 +69,15 @@ class DiskSampler:
         utilization = space.used / ((space.used + space.free) or 1)
         self._thresholds.check("disk", utilization, mount.mountpoint)
         return usage, (Observation(utilization, where),)
+
+
+def is_remote(kind: str) -> bool:
+    """Whether a file system of this type may never answer.
+
+    >>> is_remote("nfs4"), is_remote("ext4")
+    (True, False)
+    """
+    return kind in _REMOTE or kind.startswith("fuse.")
 
 
 def mount_of(path: str, mounts: Iterable[Any]) -> Any:  # noqa: ANN401 - psutil's

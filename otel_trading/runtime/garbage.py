@@ -33,7 +33,7 @@ class GarbageWatch:
     """Measures every collection as ``trading.runtime.gc.duration``."""
 
     def __init__(self, meter: Meter, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
-        self._duration = meter.create_histogram(
+        self.duration = meter.create_histogram(
             "trading.runtime.gc.duration", "s", "Time the interpreter stood still for a garbage collection."
         )
         self._lost = meter.create_counter(
@@ -67,7 +67,7 @@ class GarbageWatch:
         for position in range(self._read + lost, written):
             pause = self._ring[position % CAPACITY]
             generation = self._attributes[pause & ((1 << _GENERATION_BITS) - 1)]
-            self._duration.record((pause >> _GENERATION_BITS) * 1e-9, generation)
+            self.duration.record((pause >> _GENERATION_BITS) * 1e-9, generation)
         self._read = written
 
     def restart_in_child(self) -> None:

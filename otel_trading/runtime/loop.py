@@ -44,6 +44,14 @@ class _Late(NamedTuple):
     lag: float
 
 
+class LoopState(NamedTuple):
+    """A loop that runs: the name of its thread, for how many seconds it has not answered, and where it is then."""
+
+    thread: str
+    overdue: float
+    frames: tuple[str, ...]
+
+
 class Heartbeat:
     """The heartbeat of one loop during one run; holds the loop only weakly while nothing is scheduled on it."""
 
@@ -161,6 +169,16 @@ class LoopWatch:
         loop.call_soon_threadsafe(beat.begin)
         return True
 
+    def overdue(self) -> dict[str, float]:
+        """By how many seconds each running loop is late at this moment, by its thread; from any thread."""
+        now = time.monotonic()
+        late: dict[str, float] = {}
+        for beat in list(self._beats.values()):
+            if beat.due < float("inf"):
+                name = beat.attributes["thread.name"]
+                late[name] = max(late.get(name, 0.0), now - beat.due)
+        return late
+
     def look(self, now: float) -> float:
         """Find stalled loops, and when to look again; for the runtime thread."""
         standstill = now - self._planned > self.stall_threshold / 2
@@ -180,6 +198,22 @@ class LoopWatch:
                 self._found_stalled(beat, now, _STANDSTILL if standstill else "")
         self._planned = next_look
         return next_look
+
+    def states(self) -> list[LoopState]:
+        """How every loop that runs is at this moment; from any thread, also while a loop is stuck."""
+        found = []
+        for beat in list(self._beats.values()):
+            loop, due = beat.loop(), beat.due
+            if loop is None or loop.is_closed() or not loop.is_running():
+                continue
+            overdue = max(0.0, time.monotonic() - due)
+            frames: tuple[str, ...] = ()
+            if overdue >= self.stall_threshold:
+                frames = culprit(beat.thread)
+                if beat.due != due:  # it answered meanwhile
+                    overdue, frames = 0.0, ()
+            found.append(LoopState(beat.attributes["thread.name"], overdue, frames))
+        return found
 
     def _begins(self, loop: AbstractEventLoop) -> None:
         try:

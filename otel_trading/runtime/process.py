@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_trading.runtime.readings import Observations, Psutil, Row, by, one
@@ -19,6 +20,10 @@ _MODE = "cpu.mode"
 SUSTAINED = 60.0
 """Seconds over which CPU is compared with its threshold: a burst, as when a bot loads its history, is no trouble."""
 
+_DESCRIPTORS = Path("/proc/self/fd")
+_MOST_DESCRIPTORS = 2_000
+"""So many take about a millisecond to look at."""
+
 ROWS = (
     Row("process.cpu.time", "counter", "s", "CPU seconds of the process, by mode."),
     Row("process.cpu.utilization", "gauge", "1", "CPU time of the process, as a share of the CPUs it may use."),
@@ -26,6 +31,8 @@ ROWS = (
     Row("process.memory.virtual", "up_down_counter", "By", "Virtual memory of the process."),
     Row("process.thread.count", "up_down_counter", "{thread}", "Threads of the process."),
     Row("process.open_file_descriptor.count", "up_down_counter", "{file_descriptor}", "Open file descriptors."),
+    Row("process.socket.count", "up_down_counter", "{socket}", "Open sockets of the process."),
+    Row("process.open_file.count", "up_down_counter", "{file}", "Open files of the process, devices left out."),
     Row("process.context_switches", "counter", "{context_switch}", "Context switches of the process, by type."),
 )
 
@@ -81,13 +88,28 @@ class ProcessSampler:
         """Open file descriptors."""
         count = self._process.num_fds()
         self._thresholds.check("process.file_descriptors", count)
-        return {"process.open_file_descriptor.count": one(count)}
+        return {"process.open_file_descriptor.count": one(count), **_by_kind(count)}
 
     def context_switches(self) -> dict[str, Observations]:
         """How often the process gave the CPU away, and how often it was taken."""
         switches = self._process.num_ctx_switches()
         counts = {"voluntary": switches.voluntary, "involuntary": switches.involuntary}
         return {"process.context_switches": by("process.context_switch.type", counts)}
+
+
+def _by_kind(count: int) -> dict[str, Observations]:
+    """Sockets and files among the descriptors, where the system lists them and they are not too many to look at."""
+    if count > _MOST_DESCRIPTORS or not _DESCRIPTORS.is_dir():
+        return {}
+    sockets = files = 0
+    for descriptor in _DESCRIPTORS.iterdir():
+        try:
+            target = os.readlink(descriptor)  # noqa: PTH115 - what it points to may be no path
+        except OSError:  # closed meanwhile
+            continue
+        sockets += target.startswith("socket:")
+        files += target.startswith("/") and not target.startswith(("/dev/", "/proc/"))
+    return {"process.socket.count": one(sockets), "process.open_file.count": one(files)}
 
 
 def usable_cpus() -> int:

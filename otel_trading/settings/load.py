@@ -28,6 +28,8 @@ class Resolved:
     origins: Mapping[str, str]
     problems: tuple[Problem | str, ...]
     file: Path | None
+    content: bytes | None = None
+    """What the file held; ``None`` where it could not be read."""
 
     def rank(self, option: str) -> int:
         """How strong the origin of an option is: 0 for an argument, 4 for the default."""
@@ -39,10 +41,13 @@ def resolve(
     *,
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    content: bytes | None = None,
+    held: Mapping[str, Value] | None = None,
 ) -> Resolved:
     """Resolve all options from arguments, environment, file, profile and defaults, in this order.
 
-    A value that cannot be used is reported and the next source's value is taken.
+    A value that cannot be used is reported and the next source's value is taken. With its ``content`` the file is not
+    read. What is ``held`` comes before all others.
 
     >>> resolved = resolve({"ops_port": 9100}, variables={"OTEL_SERVICE_NAME": "basis-bot"})
     >>> resolved.settings.ops_port, resolved.settings.service_name, resolved.origins["service_name"]
@@ -51,7 +56,8 @@ def resolve(
     variables = os.environ if variables is None else variables
     given = dict(given or {})
     path = sources.find_file(given.pop("config_file", None), variables, folder or Path.cwd())
-    layers = [sources.arguments(given), sources.environment(variables), sources.file(path)]
+    of_file = sources.file(path, content)
+    layers = [Layer(dict(held or {})), sources.arguments(given), sources.environment(variables), of_file]
     problems: list[Problem | str] = [problem for layer in layers for problem in layer.problems]
     _, rejected = _validated([Layer({k: v for k, v in layer.values.items() if k == "profile"}) for layer in layers])
     chosen = _merged([_without(layer, rejected) for layer in layers]).get("profile")
@@ -62,7 +68,24 @@ def resolve(
     origins = {option: merged[option].origin if option in merged else "default" for option in Settings.model_fields}
     unreadable = [entry for layer in layers for entry in layer.rejected]
     problems += [_problem(option, value, settings) for option, value in (*unreadable, *rejected)]
-    return Resolved(settings, origins, tuple(problems), path)
+    return Resolved(settings, origins, tuple(problems), path, of_file.content)
+
+
+def wrong_in(path: Path, content: bytes) -> list[str]:
+    """Everything that is wrong in a configuration file, also what stronger sources hide; nothing where all is well.
+
+    >>> wrong_in(Path("bot.toml"), b"ops_port = 99999")
+    ['ops_port=99999 is not usable; allowed: a port from 0 (any free one) to 65535']
+    """
+    layer = sources.file(path, content)
+    _, rejected = _validated([layer])
+    ends = ("; the file is ignored", "; ignored")
+    said = [text.removeprefix(f"configuration file {path}").lstrip(": ") for text in layer.problems]
+    told = [next((text.removesuffix(end) for end in ends if text.endswith(end)), text) for text in said]
+    for option, value in (*layer.rejected, *rejected):
+        problem = _problem(option, value, Settings.model_construct())
+        told.append(str(problem).replace(f" ({problem.source}) ", " ").rpartition("; using ")[0])
+    return told
 
 
 def _merged(layers: list[Layer]) -> dict[str, Value]:

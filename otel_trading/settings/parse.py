@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import re
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_STOPPING = frozenset({"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"})
+_LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
 
 
 def text(value: str) -> str:
@@ -47,6 +53,16 @@ def power_of_two(value: int) -> int:
     return value
 
 
+def time_of_day(value: str) -> str:
+    """A time of day as it is given, if it is one.
+
+    >>> time_of_day("17:00")
+    '17:00'
+    """
+    dt.time.fromisoformat(value)
+    return value
+
+
 def names(value: str) -> tuple[str, ...]:
     """A comma separated list.
 
@@ -54,6 +70,21 @@ def names(value: str) -> tuple[str, ...]:
     ('otlp', 'console')
     """
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def lines(value: str) -> tuple[str, ...]:
+    """A list of texts that may have commas: one a line, or JSON.
+
+    >>> lines('["[a-z]{1,3}"]'), lines("[0-9]{6,9}")
+    (('[a-z]{1,3}',), ('[0-9]{6,9}',))
+    """
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = value.splitlines()
+    if not isinstance(found, list) or not all(isinstance(line, str) for line in found):
+        found = value.splitlines()
+    return tuple(line.strip() for line in found if line.strip())
 
 
 def pairs(value: str) -> dict[str, str]:
@@ -69,6 +100,45 @@ def pairs(value: str) -> dict[str, str]:
             raise ValueError(part)
         found[unquote(key.strip())] = unquote(content.strip())
     return found
+
+
+def from_json(value: object) -> object:
+    """Tables, by name or one after the other; a text is JSON.
+
+    >>> from_json('{"desk": {"type": "slack"}}')
+    {'desk': {'type': 'slack'}}
+    """
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def levels(value: dict[str, str]) -> dict[str, str]:
+    """Levels of loggers, by name.
+
+    >>> levels({"venue.kraken": "debug"})
+    {'venue.kraken': 'DEBUG'}
+    """
+    found = {name.strip(): level.strip().upper() for name, level in value.items()}
+    if not _LEVELS.issuperset(found.values()) or "" in found:
+        raise ValueError(value)
+    return found
+
+
+def checks(value: object) -> dict[str, object]:
+    """Checks of health by name: a URL each, or a table; in a text comma separated, or JSON.
+
+    >>> checks("cache=redis://localhost;critical, api=https://api.binance.com/api/v3/ping")
+    {'cache': 'redis://localhost;critical', 'api': 'https://api.binance.com/api/v3/ping'}
+    """
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = json.loads(value)
+    elif isinstance(value, str):
+        entries = [entry.partition("=") for entry in re.split(r"[,\n]\s*(?=[\w. -]+=)", value) if entry.strip()]
+        value = {name.strip(): url.strip() if separator else None for name, separator, url in entries}
+    if not isinstance(value, Mapping) or not all(
+        str(name) and isinstance(entry, (str, Mapping)) for name, entry in value.items()
+    ):
+        raise ValueError("a table or a URL by name")
+    return {str(name): dict(entry) if isinstance(entry, Mapping) else entry for name, entry in value.items()}
 
 
 def boolean(value: str) -> bool:
@@ -95,6 +165,18 @@ def installed_propagators(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value or not known.issuperset(value):
         raise ValueError(value)
     return value
+
+
+def stopping_signals(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of signals that a process may handle, in capitals.
+
+    >>> stopping_signals(("sigterm", "INT"))
+    ('SIGTERM', 'SIGINT')
+    """
+    named = tuple(dict.fromkeys(f"SIG{name.strip().upper().removeprefix('SIG')}" for name in value))
+    if not set(named) <= _STOPPING:
+        raise ValueError(value)
+    return named
 
 
 def collector_url(value: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from otel_trading import redaction
+
 _logger = logging.getLogger("otel_trading")
 
 
@@ -24,10 +26,11 @@ class Problem:
 
     def __str__(self) -> str:
         value = repr(self.value) if isinstance(self.value, str) else str(self.value)
-        return f"{self.setting}={value} ({self.source}) is not usable; allowed: {self.allowed}; using {self.used}"
+        said = f"{self.setting}={value} ({self.source}) is not usable; allowed: {self.allowed}; using {self.used}"
+        return redaction.redact(said)
 
 
 def report(*messages: Problem | str) -> None:
-    """Log each message once, as a warning of the ``otel_trading`` logger."""
+    """Log each message once, as a warning of the ``otel_trading`` logger, without the secrets that are in it."""
     for message in messages:
-        _logger.warning("otel-trading: %s", message)
+        _logger.warning("otel-trading: %s", redaction.redact(str(message)))

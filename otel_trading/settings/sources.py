@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic_settings import JsonConfigSettingsSource, TomlConfigSettingsSource, YamlConfigSettingsSource
-
-from otel_trading.extras import MissingExtraError, require
-from otel_trading.settings import parse
-from otel_trading.settings.options import PROFILES, Exporters, Headers, Settings, metadata
+from otel_trading.extras import MissingExtraError
+from otel_trading.settings import files, parse
+from otel_trading.settings.keys import KEYS, OF_THE_BOT, PARTS
+from otel_trading.settings.options import PROFILES, Exporters, Headers, Settings, Texts, metadata
 
 if TYPE_CHECKING:
     from otel_trading.settings.options import Parser
@@ -54,6 +53,8 @@ class Layer:
     values: dict[str, Value] = field(default_factory=dict)
     rejected: list[tuple[str, Value]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    content: bytes | None = None
+    """What the file held."""
 
 
 def arguments(given: Mapping[str, object]) -> Layer:
@@ -90,13 +91,17 @@ def environment(variables: Mapping[str, str]) -> Layer:
     return layer
 
 
-def file(path: Path | None) -> Layer:
-    """A TOML, YAML or JSON file; tables are joined to names: ``[ops] port`` is ``ops_port``."""
+def file(path: Path | None, content: bytes | None = None) -> Layer:
+    """A TOML, YAML or JSON file; tables are joined to names: ``[ops] port`` is ``ops_port``.
+
+    Without its ``content`` the file is read.
+    """
     layer = Layer()
     if path is None:
         return layer
     try:
-        content = _read(path)
+        layer.content = content if content is not None else _read(path)
+        tables = files.parsed(layer.content, path.suffix)
     except MissingExtraError as error:
         layer.problems.append(f"configuration file {path}: {error}; the file is ignored")
         return layer
@@ -104,9 +109,9 @@ def file(path: Path | None) -> Layer:
         reason = " ".join(str(error).split())
         layer.problems.append(f"configuration file {path} cannot be read: {reason}; the file is ignored")
         return layer
-    for name, raw in _flattened(content):
+    for name, raw, key, written in _flattened(tables):
         if name in Settings.model_fields:
-            layer.values[name] = Value(raw, f"file {path.name}", name, raw)
+            layer.values[name] = Value(raw, f"file {path.name}", key, written)
         else:
             layer.problems.append(
                 f"configuration file {path}: {name} is no option{_nearest(name, Settings.model_fields)}; ignored"
@@ -152,35 +157,42 @@ def _natural_parser(option: str) -> Parser:
         bool: parse.boolean,
         bool | None: parse.boolean,
         Exporters: parse.names,
+        Texts: parse.lines,
         Headers: parse.pairs,
         Headers | None: parse.pairs,
     }
     return parsers.get(annotation, parse.text)
 
 
-def _read(path: Path) -> Mapping[str, object]:
+def _read(path: Path) -> bytes:
     if not path.is_file():
         raise FileNotFoundError("there is no such file")
-    match path.suffix.lower():
-        case ".toml":
-            return TomlConfigSettingsSource(Settings, toml_file=path)()
-        case ".json":
-            return JsonConfigSettingsSource(Settings, json_file=path)()
-        case ".yaml" | ".yml":
-            require("yaml", extra="yaml")
-            return YamlConfigSettingsSource(Settings, yaml_file=path)()
-        case suffix:
-            raise ValueError(f"its ending is {suffix or 'missing'}; allowed: .toml, .yaml, .yml, .json")
+    return files.read(path)
 
 
-def _flattened(content: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
-    found: list[tuple[str, object]] = []
-    for key, raw in content.items():
-        name = prefix + str(key).replace("-", "_")
-        if isinstance(raw, Mapping) and name not in Settings.model_fields:
-            found += _flattened(raw, f"{name}_")
+def _flattened(content: Mapping[str, object], above: str = "") -> list[tuple[str, object, str, object]]:
+    """Options and their values, and both as the file has them; parts of one table come together."""
+    found: list[tuple[str, object, str, object]] = []
+    parts: dict[str, dict[str, object]] = {}
+    for own, raw in content.items():
+        key = above + str(own).replace("-", "_")
+        name = key.replace(".", "_")
+        whole, part = PARTS.get(key, ("", ""))
+        if key == OF_THE_BOT and isinstance(raw, Mapping):
+            continue
+        if key in KEYS:
+            found += [(option, KEYS[key].convert(raw), key, raw) for option in KEYS[key].options]
+        elif whole in Settings.model_fields and name not in Settings.model_fields:
+            parts.setdefault(whole, {})[part] = raw
+        elif isinstance(raw, Mapping) and name not in Settings.model_fields:
+            found += _flattened(raw, f"{key}.")
         else:
-            found.append((name, raw))
+            found.append((name, raw, name, raw))
+    given = {name: raw for name, raw, _, _ in found}
+    for name, table in parts.items():
+        same = given.get(name, {})
+        together = {**table, **same} if isinstance(same, Mapping) else same
+        found.append((name, together, name, together))
     return found
 
 

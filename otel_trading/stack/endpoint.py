@@ -10,10 +10,15 @@ from urllib.parse import urlsplit
 
 from opentelemetry.util.re import parse_env_headers
 
+from otel_trading.export.delivery import Outcome, Receiver
+from otel_trading.export.destination import Destination
+from otel_trading.export.transport import OtlpSender
 from otel_trading.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from otel_trading.export.delivery import Delivery
 
 HTTP = "http/protobuf"
 GRPC = "grpc"
@@ -117,25 +122,15 @@ class Endpoint:
         return None if answer.ok else _problem_of_status(answer.status_code, url, answer.text)
 
     def _find_problem_of_grpc(self) -> Problem | None:
-        grpc = require("grpc", extra="grpc")
-        from opentelemetry.proto.collector.trace.v1 import (
-            trace_service_pb2,
-            trace_service_pb2_grpc,
-        )
-
-        target = f"{self.host}:{self.port}"
-        secure = self.is_secure
-        channel = (
-            grpc.secure_channel(target, grpc.ssl_channel_credentials()) if secure else grpc.insecure_channel(target)
-        )
-        metadata = [(name.lower(), value) for name, value in headers_from_environment().items()]
-        with channel:
-            stub = trace_service_pb2_grpc.TraceServiceStub(channel)  # type: ignore[no-untyped-call]
-            try:
-                stub.Export(trace_service_pb2.ExportTraceServiceRequest(), timeout=ANSWER_SECONDS, metadata=metadata)
-            except grpc.RpcError as error:
-                return _problem_of_code(error.code().name, target, error.details() or "")
-        return None
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        url = f"{'https' if self.is_secure else 'http'}://{host}:{self.port}"
+        headers = headers_from_environment()
+        sender = OtlpSender("traces", Destination(url, GRPC, "none", ANSWER_SECONDS, headers), Receiver(url))
+        delivery = sender.send(b"")
+        sender.close()
+        if delivery.outcome is Outcome.SENT:
+            return None
+        return _problem_of_grpc(delivery, f"{self.host}:{self.port}")
 
 
 def headers_from_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -159,21 +154,30 @@ def _problem_of_status(status: int, url: str, text: str) -> Problem:
     return Problem(HOP, *what)
 
 
-def _problem_of_code(code: str, target: str, details: str) -> Problem:
+def _problem_of_grpc(delivery: Delivery, target: str) -> Problem:
+    reason = delivery.reason or "no answer"
     what = {
-        "UNAVAILABLE": (
-            f"{target} listens but does not speak gRPC ({details[:120]}); that is how an HTTP port (4318) looks",
-            "use --protocol http/protobuf, or the gRPC port (4317)",
-        ),
         "UNIMPLEMENTED": (f"{target} speaks gRPC but takes no OTLP traces", "give the Collector's OTLP port (4317)"),
         "UNAUTHENTICATED": (
             f"{target} wants a login",
             "set OTEL_EXPORTER_OTLP_HEADERS, e.g. authorization=Bearer%20...",
         ),
         "PERMISSION_DENIED": (f"{target} refuses these credentials", "check the token in OTEL_EXPORTER_OTLP_HEADERS"),
-        "DEADLINE_EXCEEDED": (
+    }.get(delivery.code or "")
+    if what is not None:
+        return Problem(HOP, *what)
+    if delivery.code is not None:
+        return Problem(HOP, f"{target} answers {reason}", "look at the Collector's log")
+    if reason.startswith("TLS fails"):
+        return Problem(HOP, f"{target}: {reason}", "check the certificate, or use http:// for a plain port")
+    if reason.endswith(f"within {ANSWER_SECONDS:g} s"):
+        return Problem(
+            HOP,
             f"{target} took the connection and does not answer",
             "use --protocol http/protobuf if this is an HTTP port; else look at the Collector's log",
-        ),
-    }.get(code)
-    return Problem(HOP, *(what or (f"{target} answers {code}: {details[:200]}", "look at the Collector's log")))
+        )
+    return Problem(
+        HOP,
+        f"{target} listens but does not speak gRPC ({reason}); that is how an HTTP port (4318) looks",
+        "use --protocol http/protobuf, or the gRPC port (4317)",
+    )

@@ -17,6 +17,7 @@ from otel_trading.pipeline import Pipeline
 from otel_trading.resource import build_resource
 from otel_trading.settings import Settings
 from otel_trading.testing.clock import START, FakeClock
+from otel_trading.testing.companions import begin_at_zero
 from otel_trading.testing.engines import measuring
 from otel_trading.testing.loop import run
 from otel_trading.testing.metrics import CapturedMetrics
@@ -76,6 +77,10 @@ def capture(
         sinks = _Sinks(measures, clock, deterministic_ids=deterministic_ids)
         options = {"engine": name, "log_level": log_level}
         handle = stack.enter_context(captured_by(sinks.pipeline, options, measures.native))
+        if clock is not None:
+            handle.tell_time(clock.time_ns)
+            stack.callback(handle.tell_time, None)
+        stack.callback(begin_at_zero, handle)
         yield Captured(handle, sinks, clock)
 
 

@@ -24,6 +24,7 @@ _STAMPING = (
     "opentelemetry.sdk._logs.",
     "opentelemetry.sdk.metrics.",
     "opentelemetry.sdk.trace",
+    "otel_trading.health.monitor",
     "otel_trading.metrics.",
     "otel_trading.tracing.",
     "otel_trading.trading.",

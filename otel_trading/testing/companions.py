@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @contextmanager
 def held(handle: Telemetry | None) -> Iterator[None]:
     """No runtime telemetry and no pump inside the block; timers and events work, and start at zero."""
-    runtime = handle.companions.runtime if handle is not None and handle.running else None
+    runtime = handle.companions.runtime if handle is not None and handle.delivering else None
     pumping = handle is not None and handle.timers._thread is not None  # noqa: SLF001 - the kit's own
     if runtime is not None:
         runtime.stop()
@@ -40,7 +40,9 @@ def held(handle: Telemetry | None) -> Iterator[None]:
 
 
 def begin_at_zero(handle: Telemetry) -> None:
-    """Forget what timers measured; their pump must not run."""
+    """Forget what timers measured, whose pump must not run, and the orders and positions of another test."""
+    handle.forget_trading()
+    handle.queues.forget()
     handle.timers._registry.reset()  # noqa: SLF001 - the kit's own
     handle.timers.pump.reset_in_child()
 

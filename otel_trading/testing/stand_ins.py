@@ -19,6 +19,8 @@ from opentelemetry.metrics import Asynchronous
 
 import otel_trading.configure  # noqa: F401 - the module is shadowed by its function, and is taken from sys.modules
 from otel_trading import building
+from otel_trading.operations import Operations
+from otel_trading.reloading.reloading import Reloading
 from otel_trading.resource import build_resource
 from otel_trading.settings import resolve
 from otel_trading.testing.companions import begin_at_zero, held
@@ -34,9 +36,9 @@ if TYPE_CHECKING:
 _configuring: Any = sys.modules["otel_trading.configure"]
 _build_pipeline = building.build_pipeline
 _NOWHERE = Path(os.devnull)
-_RUNTIME = ("container.", "cpython.", "process.", "system.", "trading.runtime.")
+_RUNTIME = ("container.", "cpython.", "process.", "system.", "trading.health.", "trading.runtime.")
 _EXCHANGED = ("replace", "settle")
-_STATE = ("resolved", "_pipeline", "ops", "_bridge", "_uninstrument", "_problems", "_running")
+_STATE = ("resolved", "_pipeline", "operations", "reloading", "_bridge", "_uninstrument", "_problems", "_running")
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def captured_by(
         before = _suspended(current)
         stack.enter_context(mock.patch.object(building, "build_pipeline", _only_if_on(build)))
         stack.enter_context(mock.patch.object(_configuring, "_declared", return_value=None))
-        stack.enter_context(mock.patch.object(_configuring, "_ops", return_value=(None, [])))
+        stack.enter_context(mock.patch.object(Operations, "apply", return_value=[]))
         stack.enter_context(mock.patch.object(_configuring, "_spool", return_value=None))
         stack.enter_context(mock.patch.object(_configuring, "_native", return_value=native))
         handle = _started(options)
@@ -135,7 +137,9 @@ class _Suspended:
         self.logs = handle.logger_provider.added.processors
         if self.state["_running"] and self.state["_bridge"] is not None:
             self.state["_bridge"].detach()
-        handle._bridge, handle._uninstrument, handle.ops = None, [], None  # noqa: SLF001
+        handle.operations.deafen()
+        handle._bridge, handle._uninstrument, handle.operations = None, [], Operations(handle)  # noqa: SLF001
+        handle.reloading = Reloading(handle, handle.operations)
         handle.tracer_provider.added.processors, handle.logger_provider.added.processors = [], []
 
     def resume(self, handle: Telemetry) -> None:
@@ -144,6 +148,8 @@ class _Suspended:
         with _callbacks_kept(handle):
             _use(handle, self.state["_pipeline"])
         handle.tracer_provider.added.processors, handle.logger_provider.added.processors = self.spans, self.logs
+        if self.state["_running"]:
+            handle.operations.listen()
         if self.state["_running"] and self.state["_bridge"] is not None:
             self.state["_bridge"].attach()
 
@@ -154,6 +160,7 @@ def _suspended(handle: Telemetry | None) -> _Suspended | None:
 
 def _restore(handle: Telemetry, before: _Suspended | None, native: NativeMeterProvider | None) -> None:
     handle._detach()  # noqa: SLF001
+    handle.operations.deafen()
     for name in _EXCHANGED:
         vars(handle).pop(name, None)
     if before is not None:
@@ -175,8 +182,8 @@ def _callbacks_kept(handle: Telemetry) -> Iterator[None]:
 
 
 def _all_instruments(handle: Telemetry) -> list[Any]:
-    meters = handle.meter_provider._meters.values()  # noqa: SLF001
-    return [instrument for meter in meters for instrument in meter._instruments.values()]  # noqa: SLF001
+    meters = list(handle.meter_provider._meters.values())  # noqa: SLF001 - other threads may make more meanwhile
+    return [instrument for meter in meters for instrument in list(meter._instruments.values())]  # noqa: SLF001
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider, sampling
 
 from otel_trading.settings.plugins import configurator, id_generator, sampler
 from otel_trading.tracing.processor import QueueSpanProcessor
+from otel_trading.tracing.redacting import RedactingSpanProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ def build_tracer_provider(
         meter_provider=meter_provider,
         _tracer_configurator=configurator("tracer", os.environ),
     )
+    provider.add_span_processor(RedactingSpanProcessor())
     for queue in queues:
         provider.add_span_processor(QueueSpanProcessor(queue))
     return provider

@@ -80,6 +80,11 @@ class SwitchTracerProvider(api.TracerProvider):
                 self._delegates += [delegate] if delegate is not None else []
 
     @property
+    def real(self) -> Any:  # noqa: ANN401 - either engine's
+        """The provider behind it."""
+        return self._real
+
+    @property
     def enabled(self) -> bool:
         """Whether spans are recorded; may be switched at any time, off the parent's context goes through."""
         return bool(self._real.enabled) if self._is_native(self._real) else self._enabled

@@ -107,6 +107,42 @@ ARBITRAGE_TERMINAL = (
         statistic="quantile",
         quantiles=(("", 0.95),),
     ),
+    Alias(
+        *("fill_rate", "trading.execution.reports", "gauge", "Share of the last hour's orders that were filled."),
+        where=(_TRADE, ("trading.order.status", ("filled",))),
+        statistic="ratio",
+        whole="trading.order.submissions",
+        window=3_600,
+    ),
+    Alias(
+        *("order_response_time", "trading.order.ack.duration", "gauge", "Average order response in seconds."),
+        labels=(_VENUE,),
+        statistic="mean",
+    ),
+    Alias(
+        *("book_update_frequency", "trading.market_data.messages", "gauge", "Book updates a second, of a minute."),
+        labels=(_VENUE,),
+        where=(("trading.market_data.type", ("book_snapshot", "book_update", "ticker")),),
+        statistic="rate",
+        window=60,
+    ),
+    Alias(
+        *("service_status", "trading.health.state", "gauge", "0 healthy, 1 degraded, 2 down."),
+        labels=(("service", "trading.health.component"),),
+        statistic="max",
+        coded="trading.health.state",
+        codes=(("healthy", 0), ("degraded", 1), ("down", 2)),
+    ),
+    Alias(
+        *("max_daily_loss", "trading.risk.limit", "gauge", "The limit of the day's loss."),
+        where=(("trading.risk.limit.name", ("daily_loss",)),),
+        statistic="max",
+    ),
+    Alias(
+        *("max_limit", "trading.risk.limit", "gauge", "The limit of the position's notional value."),
+        where=(("trading.risk.limit.name", ("position_exposure",)),),
+        statistic="max",
+    ),
     Alias("websocket_reconnections", "trading.venue.reconnects", "gauge", "Number of reconnections."),
     Alias(
         *("time_since_last_update", "trading.market_data.age", "gauge", "Age of the oldest market data in seconds."),
@@ -125,6 +161,8 @@ ARBITRAGE_TERMINAL = (
     Alias("cpu_percent", "process.cpu.utilization", "gauge", "CPU use of the process in percent.", scale=100),
     Alias("num_threads", "process.thread.count", "gauge", "Threads of the process."),
     Alias("num_fds", "process.open_file_descriptor.count", "gauge", "Open file descriptors of the process."),
+    Alias("num_connections", "process.socket.count", "gauge", "Open sockets of the process."),
+    Alias("open_files", "process.open_file.count", "gauge", "Open files of the process."),
     Alias(
         *("cpu_usage_percent", "system.cpu.utilization", "gauge", "CPU use of the machine in percent."),
         where=(("cpu.mode", ("user", "system", "nice", "steal", "interrupt")),),
@@ -199,8 +237,8 @@ ARBITRAGE_ENGINE = (
     ),
     Alias("arb_trades_failed_total", "trading.trade.completions", "counter", "Failed trades.", where=(_FAILURE,)),
     Alias(
-        *("arb_current_balance_usd", "trading.venue.balance", "gauge", "Current account balance in USD."),
-        where=(("trading.currency", ("USD",)),),
+        *("arb_current_balance_usd", "trading.venue.balance", "gauge", "Current balance in dollars."),
+        where=(("trading.currency", ("USD", "USDC", "USDT")),),
     ),
     Alias("arb_active_positions", "trading.position.active", "gauge", "Currently active positions."),
     Alias(
@@ -238,6 +276,20 @@ ARBITRAGE_ENGINE = (
         statistic="quantile",
         quantiles=(("", 0.99),),
     ),
+    Alias(
+        *("prices_per_second", "trading.market_data.messages", "gauge", "Prices received a second, of a minute."),
+        statistic="rate",
+        window=60,
+    ),
+    Alias(
+        *("cache_hit_rate", "trading.cache.lookups", "gauge", "Share of a minute's lookups that were hits."),
+        where=(("trading.cache.hit", (True,)),),
+        statistic="ratio",
+        whole="trading.cache.lookups",
+        window=60,
+    ),
+    Alias("gas_used", "trading.chain.gas", "gauge", "Gas that transactions used."),
+    Alias("priority_fee", "trading.chain.priority_fee", "gauge", "What was paid to come first."),
 )
 """Document 003; its dashboard asks for ``arb_actual_profit_total``, which it declares nowhere."""
 
@@ -271,6 +323,10 @@ STAGES = (
         *("event_bus_queue_depth", "trading.queue.depth", "gauge", "Events waiting on the event bus."),
         where=(("queue.name", ("event_bus",)),),
     ),
+    Alias(
+        *("queue_backlog", "trading.queue.depth", "gauge", "Events waiting on the event bus."),
+        where=(("queue.name", ("event_bus",)),),
+    ),
     Alias("sampling_rate", "trading.telemetry.sampling.ratio", "gauge", "Share of events that is measured."),
 )
 """Document 004: names made of the event's name; percentiles are labelled as its alert rules ask for them."""
@@ -278,42 +334,26 @@ STAGES = (
 ALIASES: tuple[Alias, ...] = (*LOW_LATENCY_ENGINE, *ARBITRAGE_TERMINAL, *MARKET_MAKER, *ARBITRAGE_ENGINE, *STAGES)
 """Every alias of every document."""
 
-_RATE = "a rate: a recording rule computes it from {}"
-_RATIO = "a ratio of two counters: a recording rule computes it from {}"
 _SETTING = "an option, not a measurement"
 _RECORD = "a field of a log record or of a recorded trade, not a metric"
-_COLUMN = "a column of the table of trades; trading.chain.{} counts it"
 _FIELD = "a key of the statistics in the process, not a metric"
 
 NOT_ALIASED: dict[str, str] = {
     "LATENCY_HISTOGRAM": "a variable: the document gives the metric no name; it is trading.stage.duration",
-    "book_update_frequency": _RATE.format("trading.market_data.messages"),
-    "cache_hit_rate": _RATIO.format("trading.cache.lookups"),
     "execution_time_ms": _RECORD,
     "edge_cents": _RECORD,
     "fees_cents": _RECORD,
-    "fill_rate": _RATIO.format("trading.execution.reports and trading.order.submissions"),
-    "gas_used": _COLUMN.format("gas"),
     "latency_ms": _RECORD,
-    "max_daily_loss": _SETTING,
-    "max_limit": _SETTING,
     "milestone_threshold": _SETTING,
     "net_profit_cents": _RECORD,
     "new_arbitrage_edge": "an event that raises an alert; trading.opportunity.detections counts them",
-    "num_connections": "network_connections, of the process",
-    "open_files": "a part of num_fds that only a walk over all descriptors would tell",
-    "order_response_time": "the key figure; its metric is order_response_seconds",
     "p50_ms": _RECORD,
     "p95_ms": _RECORD,
     "p50_ns": _FIELD,
     "p95_ns": _FIELD,
     "p99_ns": _FIELD,
     "p999_ns": _FIELD,
-    "prices_per_second": _RATE.format("trading.market_data.messages"),
-    "priority_fee": _COLUMN.format("priority_fee"),
-    "queue_backlog": "event_bus_queue_depth",
     "realized_edge_cents": _RECORD,
-    "service_status": "a text, which Prometheus cannot hold; trading.health.state has one series a state",
     "slippage_cents": _RECORD,
     "staleness_seconds": _RECORD,
 }

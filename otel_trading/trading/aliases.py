@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from otel_trading.export.distribution import Distribution
+from otel_trading.trading.rates import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import AggregationTemporality, Metric, MetricsData, ResourceMetrics
     from opentelemetry.sdk.metrics.export import ScopeMetrics as Scope
 
+    from otel_trading.trading.rates import History
+
 Labels = tuple[tuple[str, str], ...]
-Where = tuple[tuple[str, tuple[str, ...]], ...]
+Where = tuple[tuple[str, tuple[str | bool, ...]], ...]
 Kind = Literal["counter", "gauge", "histogram"]
-Statistic = Literal["sum", "max", "count", "mean", "quantile"]
+Statistic = Literal["sum", "max", "count", "mean", "quantile", "rate", "ratio"]
 
 SCOPE = "otel_trading.aliases"
 """Instrumentation scope of the copies: one for all, so that no series occurs twice."""
@@ -41,6 +44,9 @@ class Alias:
     buckets, after scaling. From a histogram a gauge shows ``count``, ``mean`` or ``quantile``; ``quantiles`` are
     pairs of the label ``quantile`` (none when empty) and the share. ``coded`` names an attribute of a state that
     ``codes`` turn into numbers; points above zero count.
+
+    From running totals a gauge shows the ``rate``, a second, or the ``ratio`` to the points of ``whole`` that
+    ``whole_where`` keeps, over the last ``window`` seconds; there is none while the whole is nothing.
     """
 
     name: str
@@ -55,6 +61,9 @@ class Alias:
     quantiles: tuple[tuple[str, float], ...] = ()
     coded: str = ""
     codes: tuple[tuple[str, float], ...] = ()
+    whole: str = ""
+    whole_where: Where = ()
+    window: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +72,39 @@ class _Found:
 
     point: Any
     temporality: AggregationTemporality | None
+    part: bool = True
+    whole: bool = False
 
 
-def apply(metrics_data: MetricsData, aliases: Iterable[Alias] | None = None) -> MetricsData:
+def apply(
+    metrics_data: MetricsData, aliases: Iterable[Alias] | None = None, history: History | None = None
+) -> MetricsData:
     """The metrics with those of the aliases added that their instruments have points for.
 
-    Without ``aliases`` the whole table applies. The metrics handed in are not changed.
+    Without ``aliases`` the whole table applies. Without ``history`` rates and ratios are those since the start. The
+    metrics handed in are not changed.
     """
     from otel_trading.trading.alias_table import ALIASES
 
     by_instrument: defaultdict[str, list[Alias]] = defaultdict(list)
     for alias in ALIASES if aliases is None else aliases:
         by_instrument[alias.instrument].append(alias)
-    resources = [_with_aliases(resource, by_instrument) for resource in metrics_data.resource_metrics]
+        if alias.whole and alias.whole != alias.instrument:
+            by_instrument[alias.whole].append(alias)
+    resources = [_with_aliases(resource, by_instrument, history) for resource in metrics_data.resource_metrics]
     return replace(metrics_data, resource_metrics=resources)
 
 
-def _with_aliases(resource: ResourceMetrics, by_instrument: Mapping[str, list[Alias]]) -> ResourceMetrics:
+def _with_aliases(
+    resource: ResourceMetrics, by_instrument: Mapping[str, list[Alias]], history: History | None
+) -> ResourceMetrics:
     found: defaultdict[Alias, list[_Found]] = defaultdict(list)
     for scope in resource.scope_metrics:
         for metric in scope.metrics:
             temporality = getattr(metric.data, "aggregation_temporality", None)
             for alias in by_instrument.get(metric.name, ()):
-                found[alias] += [
-                    _Found(point, temporality) for point in metric.data.data_points if _matches(alias, point.attributes)
-                ]
-    made = (_metric(alias, points) for alias, points in found.items())
+                found[alias] += _fitting(alias, metric, temporality)
+    made = (_metric(alias, points, history) for alias, points in found.items())
     metrics = [metric for metric in made if metric is not None]
     return replace(resource, scope_metrics=[*resource.scope_metrics, _scope(metrics)]) if metrics else resource
 
@@ -100,14 +116,27 @@ def _scope(metrics: list[Metric]) -> Scope:
     return ScopeMetrics(scope=InstrumentationScope(SCOPE), metrics=metrics, schema_url="")
 
 
-def _matches(alias: Alias, attributes: Mapping[str, Any] | None) -> bool:
+def _fitting(alias: Alias, metric: Metric, temporality: AggregationTemporality | None) -> Iterator[_Found]:
+    """The instrument's points that the alias is about; of a ratio the part's, and the whole's."""
+    for point in metric.data.data_points:
+        part = metric.name == alias.instrument and _matches(alias.where, point.attributes)
+        whole = metric.name == alias.whole and _matches(alias.whole_where, point.attributes)
+        if part or whole:
+            yield _Found(point, temporality, part=part, whole=whole)
+
+
+def _matches(where: Where, attributes: Mapping[str, Any] | None) -> bool:
     attributes = attributes or {}
-    return all(attributes.get(key) in values for key, values in alias.where)
+    return all(attributes.get(key) in values for key, values in where)
 
 
-def _metric(alias: Alias, found: list[_Found]) -> Metric | None:
+def _metric(alias: Alias, found: list[_Found], history: History | None) -> Metric | None:
     """The alias' metric; none when its instrument has no point that fits."""
     from opentelemetry.sdk.metrics.export import Metric
+
+    if alias.statistic in {"rate", "ratio"}:
+        gauge = _over_time(alias, found, history)
+        return gauge and Metric(name=alias.name, description=alias.description, unit="", data=gauge)
 
     of_histogram = bool(found) and hasattr(found[0].point, "count")
     found = [each for each in found if hasattr(each.point, "count") == of_histogram]
@@ -131,6 +160,33 @@ def _from_numbers(alias: Alias, found: list[_Found]) -> Any:  # noqa: ANN401 - a
         return total if alias.scale == 1 else total * alias.scale
 
     return _numbers(alias, found, lambda points: [("", value(points))])
+
+
+def _over_time(alias: Alias, found: list[_Found], history: History | None) -> Any:  # noqa: ANN401 - a gauge
+    from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, NumberDataPoint
+
+    made = []
+    for labels, group in _grouped(alias, [each for each in found if not hasattr(each.point, "count")]):
+        start, end = _times([each.point for each in group])
+        now = Totals(
+            end, *(sum(each.point.value for each in group if chosen(each)) for chosen in (_is_part, _is_whole))
+        )
+        before = Totals(start, 0, 0)
+        if history is not None and group[0].temporality is AggregationTemporality.CUMULATIVE:
+            before = history.since((alias.name, *labels.items()), alias.window, before, now)
+        seconds = (now.time_ns - before.time_ns) / 1e9
+        divisor = seconds if alias.statistic == "rate" else now.whole - before.whole
+        if divisor > 0:
+            made.append(NumberDataPoint(labels, start, end, (now.part - before.part) / divisor * alias.scale))
+    return Gauge(made) if made else None
+
+
+def _is_part(each: _Found) -> bool:
+    return each.part
+
+
+def _is_whole(each: _Found) -> bool:
+    return each.whole
 
 
 def _state(alias: Alias, point: Any) -> Any:  # noqa: ANN401 - an attribute's value
@@ -201,13 +257,17 @@ def _histogram(alias: Alias, found: list[_Found]) -> Any:  # noqa: ANN401 - an e
 
 
 def _groups(alias: Alias, found: list[_Found]) -> list[tuple[dict[str, Any], list[Any]]]:
-    """The points by the labels the alias keeps; an attribute that a point lacks is left out."""
-    groups: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    """The points by the labels the alias keeps."""
+    return [(labels, [each.point for each in group]) for labels, group in _grouped(alias, found)]
+
+
+def _grouped(alias: Alias, found: list[_Found]) -> list[tuple[dict[str, Any], list[_Found]]]:
+    """What was found by the labels the alias keeps; an attribute that a point lacks is left out."""
+    groups: defaultdict[tuple[Any, ...], list[_Found]] = defaultdict(list)
     for each in found:
         attributes = each.point.attributes or {}
-        key = tuple((label, attributes[name]) for label, name in alias.labels if name in attributes)
-        groups[key].append(each.point)
-    return [(dict(key), points) for key, points in groups.items()]
+        groups[tuple((label, attributes[name]) for label, name in alias.labels if name in attributes)].append(each)
+    return [(dict(key), group) for key, group in groups.items()]
 
 
 def _merged(points: list[Any]) -> Distribution:

@@ -20,8 +20,9 @@ def collector_fragment(aliases: Iterable[Alias] = ALIASES) -> dict[str, Any]:
     """The ``processors`` section of a Collector's configuration that makes the aliases.
 
     They stand in a pipeline in the order of ``PROCESSORS``. Not in it are the aliases that the Collector cannot make:
-    quantiles, means and counts of histograms, and states as numbers. Buckets come from exponential histograms, which
-    is how the kit sends them; the Collector puts a bucket around a bound below or above it by its middle.
+    quantiles, means and counts of histograms, rates, ratios, and states as numbers. Buckets come from exponential
+    histograms, which is how the kit sends them; the Collector puts a bucket around a bound below or above it by its
+    middle.
 
     >>> arb = [alias for alias in ALIASES if alias.name == "arb_trades_failed_total"]
     >>> collector_fragment(arb)["filter/alias_points"]["metrics"]["datapoint"][0][:44]
@@ -104,5 +105,5 @@ def _number(value: float) -> str:
     return f"{value:.15f}".rstrip("0") + "0"
 
 
-def _text(value: str) -> str:
+def _text(value: object) -> str:
     return json.dumps(value)

@@ -9,11 +9,12 @@ import time
 import weakref
 from array import array
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.export.distribution import Distribution
 from otel_trading.trading.alias_table import MICROSECONDS
+from otel_trading.trading.bound import bound
+from otel_trading.trading.conventions import create
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -128,18 +129,18 @@ class VenueCounters:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         own = {"trading.venue.name": venue, **(attributes or {})}
-        messages = meter.create_counter("trading.venue.messages", "{message}", "Messages exchanged with a venue.")
-        placed = meter.create_counter("trading.order.submissions", "{order}", "Orders submitted.")
-        reports = meter.create_counter("trading.execution.reports", "{report}", "Execution reports received.")
+        messages = create(meter, "trading.venue.messages")
+        placed = create(meter, "trading.order.submissions")
+        reports = create(meter, "trading.execution.reports")
         filled = {**own, "trading.execution.type": "trade", "trading.order.status": "filled"}
-        latency = meter.create_histogram("trading.order.ack.duration", "s", "From submission to acknowledgement.")
-        spread = meter.create_histogram("trading.market_data.book.spread.bps", "{bp}", "Best ask above best bid.")
-        self._add_received = _bound(messages, "add", {**own, "network.io.direction": "receive"})
-        self._add_sent = _bound(messages, "add", {**own, "network.io.direction": "transmit"})
-        self._add_placed = _bound(placed, "add", own)
-        self._add_filled = _bound(reports, "add", filled)
-        self._record_latency = _bound(latency, "record", own)
-        self._record_spread = _bound(spread, "record", own)
+        latency = create(meter, "trading.order.ack.duration")
+        spread = create(meter, "trading.market_data.book.spread.bps")
+        self._add_received = bound(messages, "add", {**own, "network.io.direction": "receive"})
+        self._add_sent = bound(messages, "add", {**own, "network.io.direction": "transmit"})
+        self._add_placed = bound(placed, "add", own)
+        self._add_filled = bound(reports, "add", filled)
+        self._record_latency = bound(latency, "record", own)
+        self._record_spread = bound(spread, "record", own)
         self._now = now
         self._restart()
         _all.add(self)
@@ -260,11 +261,3 @@ def _merged(parts: list[array[float]]) -> list[float]:
 
 def _is_amount(value: object) -> bool:
     return isinstance(value, (int, float)) and 0 <= value < math.inf
-
-
-def _bound(instrument: Any, verb: str, attributes: Mapping[str, Any]) -> Callable[[float], None]:  # noqa: ANN401 - any
-    """The instrument's call for one series: bound where the engine can."""
-    if hasattr(instrument, "bind"):
-        call: Callable[[float], None] = getattr(instrument.bind(dict(attributes)), verb)
-        return call
-    return partial(getattr(instrument, verb), attributes=dict(attributes))

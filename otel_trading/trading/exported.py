@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric
 
     from otel_trading import _native
+    from otel_trading.trading.rates import History
 
-_INSTRUMENTS = {alias.instrument for alias in ALIASES}
+_INSTRUMENTS = {name for alias in ALIASES for name in (alias.instrument, alias.whole) if name}
 
 
-def add_to(snapshot: _native.Snapshot) -> None:
+def add_to(snapshot: _native.Snapshot, history: History | None = None) -> None:
     """Add the aliases of what was collected to it; only their instruments' points are looked at."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -25,7 +26,7 @@ def add_to(snapshot: _native.Snapshot) -> None:
     found = metrics_data(_Selected(snapshot), Resource({}), lambda _: InstrumentationScope("collected"))  # type: ignore[arg-type]  # it asks for metrics() alone
     if found is None:
         return
-    made = [scope for resource in apply(found).resource_metrics for scope in resource.scope_metrics]
+    made = [scope for resource in apply(found, history=history).resource_metrics for scope in resource.scope_metrics]
     aliases = [metric for scope in made if scope.scope.name == SCOPE for metric in scope.metrics]
     if aliases:
         snapshot.add(SCOPE, [_tuple(metric) for metric in aliases])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ import pytest
 
 from otel_trading import Telemetry, configure
 from tests.core.otlp_receiver import OtlpReceiver
+from tests.environment import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,11 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 def begin_at_zero() -> Any:
-    """Forget what other tests measured: totals are the process's."""
-    provider = sys.modules["otel_trading.configure"]._native_provider
+    """Forget what other tests measured and told: totals, positions and profits are the process's."""
+    configuring = sys.modules["otel_trading.configure"]
+    if configuring._current is not None:
+        configuring._current.forget_trading()
+    provider = configuring._native_provider
     if provider is not None:
         provider.registry.reset()
     return provider
@@ -43,7 +46,9 @@ def configured(receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.Monke
     def configure_here(**options: Any) -> Telemetry:
         defaults: dict[str, Any] = {"service_name": "test-bot", "endpoint": receiver.url, "ops_port": 0}
         defaults["runtime_enabled"] = False
+        defaults["memory_threshold"] = 0  # the process of the tests is as large as it is
         defaults["flight_folder"] = str(tmp_path / "flight")
+        defaults["emergency_folder"] = str(tmp_path / "emergency")
         defaults["traces_retention"] = "all"
         handles.append(configure(**{**defaults, "metric_interval": 60.0, **options}))
         return handles[-1]
@@ -62,11 +67,10 @@ def bot(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(source: str, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         script = tmp_path / "my_bot.py"
         script.write_text(source, "utf-8")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
         return subprocess.run(
             [*(command or (sys.executable,)), str(script)],
             env={
-                **clean,
+                **bare(),
                 "OTEL_TRADING_OPS_PORT": "0",
                 "OTEL_TRADING_FLIGHT_FOLDER": str(tmp_path / "flight"),
                 **variables,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING
+
+from tests.environment import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,6 @@ class StartedBot:
     def __init__(self, source: str, folder: Path, **variables: str) -> None:
         script = folder / f"my_bot_{len(list(folder.iterdir()))}.py"
         script.write_text(_HANGS_UP + source, "utf-8")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
         ours = {
             "OTEL_SERVICE_NAME": "test-bot",
             "OTEL_TRADING_OPS_ENABLED": "false",
@@ -34,10 +34,11 @@ class StartedBot:
             "OTEL_TRADING_TRACES_RETENTION": "all",
             "OTEL_TRADING_FLIGHT_FOLDER": str(folder / "flight"),
             "OTEL_TRADING_SPOOL_FOLDER": str(folder / "spool"),
+            "OTEL_TRADING_EMERGENCY_FOLDER": str(folder / "emergency"),
         }
         self.process = subprocess.Popen(
             [sys.executable, str(script)],
-            env={**clean, **ours, **variables},
+            env=bare(**ours | variables),
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

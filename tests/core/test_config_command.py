@@ -40,6 +40,36 @@ def test_check_exits_with_one_when_something_cannot_be_used(tmp_path: Path, monk
     assert "OTEL_BSP_SCHEDULE_DELAY='abc'" in bad.output
 
 
+def test_check_says_all_that_is_wrong_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what a variable hides."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "new.toml"
+    path.write_text('log_level = "LOUD"\nspan_delay = -1\nops_prot = 1\n', "utf-8")
+    checked = CliRunner(env={"OTEL_TRADING_SPAN_DELAY": "3"}).invoke(commands.cli, ["config", "check", str(path)])
+    assert checked.exit_code == 1
+    assert [each in checked.output for each in ("log_level='LOUD'", "span_delay=-1", "ops_prot")] == [True] * 3
+    assert checked.output.count("log_level") == 1
+
+
+def test_diff_says_what_would_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And when; secrets are hidden."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "otel-trading.toml").write_text('log_level = "INFO"\n', "utf-8")
+    path = tmp_path / "new.toml"
+    path.write_text('log_level = "DEBUG"\nengine = "sdk"\nops_token = "t0ps3cret"\n', "utf-8")
+    shown = CliRunner().invoke(commands.cli, ["config", "diff", str(path)])
+    assert shown.output.splitlines() == [
+        "engine: native → sdk (from the next start on)",
+        "log_level: INFO → DEBUG",
+        "ops_token: unset → ****",
+    ]
+    assert shown.exit_code == 1
+    assert CliRunner().invoke(commands.cli, ["config", "diff", "otel-trading.toml"]).output == "Nothing changes.\n"
+    path.write_text("log_level = ", "utf-8")
+    assert CliRunner().invoke(commands.cli, ["config", "diff", str(path)]).exit_code == 2
+    assert CliRunner().invoke(commands.cli, ["config", "diff", "nowhere.toml"]).exit_code == 2
+
+
 def test_missing_extra_ends_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +95,15 @@ def test_every_command_has_help() -> None:
 
 def test_public_names_are_the_documented_ones() -> None:
     """What the package exports is exactly this."""
-    names = ["Status", "Telemetry", "Timer", "TimerStats", "__version__", "configure", "ms", "us"]
-    assert otel_trading.__all__ == names
+    made = ["EmergencyState", "EmergencyStopError", "Status", "StructlogProcessor", "Telemetry", "Timer", "TimerStats"]
+    assert otel_trading.__all__ == [
+        *made,
+        "__version__",
+        "add_loguru_sink",
+        "configure",
+        "health",
+        "ms",
+        "redact",
+        "us",
+    ]
     assert all(getattr(otel_trading, name) for name in otel_trading.__all__)

@@ -28,7 +28,8 @@ def wait_until(condition: object, seconds: float = 10.0) -> None:
 
 def test_three_signals_arrive_with_the_resource_and_the_trace_id(configured: Configure, receiver: OtlpReceiver) -> None:
     """Span, log record and exemplar carry one trace id; the resource says who reports."""
-    handle = configured(service_version="1.2", profile="staging", resource_attributes={"team": "arb"})
+    quiet = {"health_enabled": False, "alerts_enabled": False}  # so that the bot alone has something to say
+    handle = configured(service_version="1.2", profile="staging", resource_attributes={"team": "arb"}, **quiet)
     with handle.tracer.start_as_current_span("tick") as span:
         handle.meter.create_histogram("bot.decide.duration", "s").record(0.002)
         logging.getLogger("bot").warning("order sent", extra={"trading.order.client_id": "c-1"})
@@ -234,7 +235,7 @@ def test_no_other_http_library_is_loaded(bot: Callable[..., subprocess.Completed
 
 def test_delivery_itself_is_not_traced(configured: Configure, receiver: OtlpReceiver) -> None:
     """The sender's own requests and log lines produce no telemetry."""
-    handle = configured()
+    handle = configured(health_enabled=False, alerts_enabled=False)
     for _ in range(3):
         handle.tracer.start_span("tick").end()
         assert handle.flush(5)

@@ -600,7 +600,7 @@ def test_durations_are_exported_on_both_engines(collector: MetricsCollector, eng
         assert {name: point.count for name, point in stages.items()} == {"order_fill": 3, "order_execution": 2}
     seen = collector.get_statistics()["ORDER_FILL"]
     assert stages["order_fill"].sum == pytest.approx(seen["mean_ns"] * 3 / 1e9, rel=0.006)
-    assert points["trading.queue.depth"][0].value == 12
+    assert [seen.value for seen in export.depth(CallbackOptions())] == [12]
     assert points["trading.telemetry.sampling.ratio"][0].value == 1.0
     assert 0 <= points["trading.telemetry.buffer.utilization.ratio"][0].value < 0.1
     options = CallbackOptions()

@@ -184,7 +184,10 @@ def test_a_second_signal_ends_it_at_once(start: Start, receiver: OtlpReceiver, n
     """Also while a Collector hangs, and quietly."""
     receiver.hanging.set()
     variables = {"OTEL_TRADING_SHUTDOWN_TIMEOUT": "600", "OTEL_EXPORTER_OTLP_TIMEOUT": "600000"}
-    with start(BOT + "try: time.sleep(600)\nexcept KeyboardInterrupt: pass", **variables) as bot:
+    silent = BOT.replace('print("ready", flush=True)', "")
+    with start(
+        f"{silent}try: print('ready', flush=True); time.sleep(600)\nexcept KeyboardInterrupt: pass", **variables
+    ) as bot:
         bot.ready().process.send_signal(number)
         time.sleep(1.0)  # so that they are two, not one that is still pending
         assert bot.process.poll() is None

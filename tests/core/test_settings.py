@@ -113,6 +113,18 @@ def test_unusable_value_falls_to_the_next_source(tmp_path: Path) -> None:
         ("OTEL_SDK_DISABLED", "maybe"),
         ("OTEL_TRADING_PROFILE", "prod"),
         ("OTEL_TRADING_LOG_LEVEL", "loud"),
+        ("OTEL_TRADING_LOG_LEVELS", "venue.kraken=loud"),
+        ("OTEL_TRADING_LOG_LEVELS", "=DEBUG"),
+        ("OTEL_TRADING_LOG_LEVELS", "DEBUG"),
+        ("OTEL_TRADING_LOG_FILE_LEVEL", "loud"),
+        ("OTEL_TRADING_LOG_CONSOLE", "pretty"),
+        ("OTEL_TRADING_LOG_CONSOLE_LEVEL", "10"),
+        ("OTEL_TRADING_LOG_ROTATE_SIZE", "100MB"),
+        ("OTEL_TRADING_LOG_ROTATE_SIZE", "1000"),
+        ("OTEL_TRADING_LOG_ROTATE_DAILY", "midnight"),
+        ("OTEL_TRADING_LOG_KEEP_FILES", "0"),
+        ("OTEL_TRADING_LOG_KEEP_DAYS", "-1"),
+        ("OTEL_TRADING_LOG_COMPRESS", "gzip"),
     ],
 )
 def test_every_unusable_variable_is_one_message_with_what_is_allowed(variable: str, value: str) -> None:
@@ -143,6 +155,17 @@ def test_secrets_are_never_shown() -> None:
     assert len(resolved.problems) == 2
     assert "t0ps3cret" not in text
     assert "s3cr3t" not in text
+
+
+def test_levels_of_loggers_are_read_from_everywhere(tmp_path: Path) -> None:
+    """Case does not matter; names keep their dots, also in a file."""
+    (tmp_path / "otel-trading.toml").write_text('[log_levels]\n"venue.kraken" = "debug"\n', "utf-8")
+    assert resolve(variables={}, folder=tmp_path).settings.log_levels == {"venue.kraken": "DEBUG"}
+    from_environment = resolve(variables={"OTEL_TRADING_LOG_LEVELS": "venue.kraken=debug, risk=ERROR"})
+    assert from_environment.settings.log_levels == {"venue.kraken": "DEBUG", "risk": "ERROR"}
+    resolved = resolve({"log_levels": {"risk": "loud"}, "log_console": "JSON", "log_file": tmp_path}, variables={})
+    assert (resolved.settings.log_levels, resolved.settings.log_console) == ({}, "json")
+    assert (resolved.settings.log_file, len(resolved.problems)) == (str(tmp_path), 1)
 
 
 def test_profiles_set_what_the_operations_handbook_lists() -> None:

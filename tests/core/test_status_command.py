@@ -73,5 +73,5 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """One clear message, with the address that was tried."""
     monkeypatch.setenv("OTEL_TRADING_OPS_PORT", "1")
     told = status()
-    assert told.exit_code == 1
+    assert told.exit_code == 3
     assert "no bot answers at http://127.0.0.1:1" in told.output

@@ -83,6 +83,17 @@ def test_wrong_arguments_never_raise(
     assert (account.emitted, account.sent + account.lost) == (1, 1)
 
 
+def test_what_a_tracer_of_before_refuses_is_counted(configured: Configure) -> None:
+    """One that was made on the other engine turns what it is given into spans of this one, where it can."""
+    tracer = configured(engine="sdk").tracer_provider.get_tracer("made on the other engine")
+    handle = configured()
+    tracer.start_span("tick", start_time="now").end()  # type: ignore[arg-type]
+    tracer.start_span("tock").end()
+    assert handle.flush(5)
+    account = handle.status().signals["traces"]
+    assert (account.emitted, account.sent, account.dropped, account.pending) == (2, 1, {"invalid_span": 1}, 0)
+
+
 def test_others_may_add_span_processors(configured: Configure) -> None:
     """A processor added through the global provider sees spans, also after a reconfiguration."""
     seen: list[str] = []

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from otel_trading import Telemetry
     from otel_trading.demo.report import Report
+    from otel_trading.trading.events import Event
 
 FAULTS = (("reject:spot:1", 0.0), ("slow_ack:perp:80ms", 0.0), ("disconnect:perp", 2.0))
 
@@ -70,21 +71,26 @@ class Seen(SpanProcessor):
         self.spans[format_trace_id(context.trace_id)].append(row)
 
 
-class Said(logging.Handler):
+class Said:
     """The traces within which the bot complained."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
+    def __init__(self, telemetry: Telemetry) -> None:
         self.traces: dict[str, set[str]] = {"rejected": set(), "failed": set()}
+        self._orders = telemetry.trading.orders
+        events = ("order_rejected", "order_unanswered", "trade_completed")
+        telemetry.trading.subscribe(self._note, events)
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def _note(self, event: Event, values: tuple[Any, ...], _: int) -> None:
         """Note the trace in which an order was rejected, or a trade ended in another way than it should."""
-        message, outcome = str(record.msg), record.args[0] if isinstance(record.args, tuple) and record.args else None
-        trace_id = format_trace_id(trace.get_current_span().get_span_context().trace_id)
-        if message.startswith("order rejected"):
-            self.traces["rejected"].add(trace_id)
-        if message.startswith("order without an answer") or (message.startswith("trade %s") and outcome != "success"):
-            self.traces["failed"].add(trace_id)
+        told = dict(zip(event.fields, values, strict=False))
+        context = trace.get_current_span().get_span_context()
+        if event.name != "trading.trade.completed":
+            order = self._orders.get(told["client_order_id"])
+            context = context if order is None or order.context is None else order.context
+        elif told["outcome"] == "success":
+            return
+        kind = "rejected" if event.name == "trading.order.rejected" else "failed"
+        self.traces[kind].add(format_trace_id(context.trace_id))
 
 
 def trace_every_tick(report: Report, telemetry: Telemetry) -> None:
@@ -104,9 +110,8 @@ def trace_every_tick(report: Report, telemetry: Telemetry) -> None:
 def main(spot: str, perp: str, told: str) -> None:
     """Play both recordings, and write what is known into a file."""
     telemetry = ot.configure(banner=False, ops_enabled=False, flight_size=1 << 24)
-    seen, said = Seen(), Said()
+    seen, said = Seen(), Said(telemetry)
     telemetry.tracer_provider.add_span_processor(seen)
-    logging.getLogger("basis_bot").addHandler(said)
     logging.getLogger("asyncio").addHandler(logging.NullHandler())
     faults = [(Fault.parse(fault), after) for fault, after in FAULTS]
     run = OneMore(Eager(spot=Path(spot), perp=Path(perp), speed=None, faults=faults), telemetry)

@@ -98,11 +98,11 @@ def test_a_slow_tick_is_followed_from_exemplar_to_trace_to_log_lines(stack: Stac
     spans = eventually(lambda: whole(Jaeger(stack.urls["jaeger_ui"]).spans(trace_id)))
     root = next(span for span in spans if span["operationName"] == "tick_to_trade")
     assert not root["references"]
-    executions = [span for span in spans if span["operationName"] == "order_execution"]
-    assert {tags(span)["trading.venue.name"] for span in executions} >= {"binance", "binanceusdm"}
-    for span in executions:
+    orders = [span for span in spans if span["operationName"] == "order"]
+    assert {tags(span)["trading.venue.name"] for span in orders} >= {"binance", "binanceusdm"}
+    for span in orders:
         events = {field["value"] for log in span["logs"] for field in log["fields"] if field["key"] == "event"}
-        assert "order.acknowledged" in events
+        assert "trading.order.acknowledged" in events
         assert root["startTime"] <= span["startTime"]
     assert any(tags(span).get("span.kind") == "client" for span in spans)
 
@@ -110,7 +110,7 @@ def test_a_slow_tick_is_followed_from_exemplar_to_trace_to_log_lines(stack: Stac
     for step in ("order submitted", "order acknowledged", "order filled"):
         assert any(line.startswith(step) for line, _ in lines), lines
     ordered = {labels.get("trading_order_client_id") for _, labels in lines} - {None}
-    assert {tags(span)["trading.order.client_id"] for span in executions} <= ordered
+    assert {tags(span)["trading.order.client_id"] for span in orders} <= ordered
 
 
 def whole(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ def bot(receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             "endpoint": receiver.url,
             "ops_enabled": False,
             "runtime_enabled": False,
+            "memory_threshold": 0,  # the process of the tests is as large as it is
             "flight_folder": str(tmp_path / "flight"),
             "spool_folder": str(tmp_path / "spool"),
             "traces_retention": "all",

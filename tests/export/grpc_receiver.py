@@ -51,6 +51,8 @@ class GrpcReceiver(Received):
         self.asked += 1
         if self.mode == "hang":
             self._ended.wait(60)
+        if self.mode == "forget":
+            return b""
         if self.mode == "garbage":
             return b"\xff\xff\xff\xff no message"
         if self.mode not in {"healthy", "hang"}:

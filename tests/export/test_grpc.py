@@ -115,18 +115,18 @@ def test_close_ends_a_request_under_way(receiver: GrpcReceiver) -> None:
 def test_name_that_cannot_be_resolved_is_said() -> None:
     with sender("http://no-such-host.invalid:4317", protocol="grpc", timeout=30.0) as sending:
         delivery = sending.send(request("tick"))
-    assert delivery.outcome is Outcome.RETRY
-    assert delivery.reason
+    assert (delivery.outcome, delivery.uncertain) == (Outcome.RETRY, False)
+    assert str(delivery.reason).startswith("no-such-host.invalid cannot be resolved: ")
 
 
 def test_receiver_that_comes_back_is_found(receiver: GrpcReceiver) -> None:
-    """The channel connects by itself, and soon: its own pauses are short."""
+    """With the next request: when to try again is for the caller to say."""
     with sender(receiver.url, protocol="grpc", timeout=5.0) as sending:
         assert sending.send(request("tick")).outcome is Outcome.SENT
         receiver.close()
         assert sending.send(request("tick")).outcome is Outcome.RETRY
         with GrpcReceiver(port=receiver.port) as again:
-            eventually(lambda: sending.send(request("again")).outcome is Outcome.SENT)
+            assert sending.send(request("again")).outcome is Outcome.SENT
             assert again.counted("traces") == {"again": 1}
 
 
@@ -142,9 +142,9 @@ def test_header_that_cannot_be_sent_is_said(receiver: GrpcReceiver, protocol: st
 
 
 def test_extra_is_named_when_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "grpc", None)
+    monkeypatch.setitem(sys.modules, "h2", None)
     with (
-        pytest.raises(MissingExtraError, match=r"^grpc is not installed; run: pip install 'otel-trading\[grpc\]'$"),
+        pytest.raises(MissingExtraError, match=r"^h2 is not installed; run: pip install 'otel-trading\[grpc\]'$"),
         sender("http://127.0.0.1:1", protocol="grpc"),
     ):
         pass
@@ -158,21 +158,19 @@ with sender(sys.argv[1], protocol="grpc") as sending:
     assert sending.send(request("parent")).outcome is Outcome.SENT
     if (pid := os.fork()) == 0:
         sending.restart_in_child()
-        done = sending.send(request("child")).outcome is not Outcome.REFUSED
-        os._exit(0 if done else 1)
+        done = [sending.send(request("child")).outcome is Outcome.SENT for _ in range(2)]
+        sending.close()
+        os._exit(0 if all(done) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert sending.send(request("parent")).outcome is Outcome.SENT
 """
 
 
-def test_child_has_a_channel_of_its_own(receiver: GrpcReceiver) -> None:
-    """The parent's goes on as it was; neither prints anything.
-
-    grpcio promises nothing for a child, which may find no answer; that is no refusal, and what waits is not lost.
-    """
+def test_child_has_a_connection_of_its_own(receiver: GrpcReceiver) -> None:
+    """The parent's goes on as it was: the child neither uses nor ends it."""
     ran = subprocess.run(
         [sys.executable, "-c", _CHILD, receiver.url],
-        env={name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "GRPC_"))},
+        env={name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -180,6 +178,4 @@ def test_child_has_a_channel_of_its_own(receiver: GrpcReceiver) -> None:
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    arrived = receiver.counted("traces")
-    assert arrived["parent"] == 2
-    assert set(arrived) <= {"parent", "child"}
+    assert receiver.counted("traces") == {"parent": 2, "child": 2}

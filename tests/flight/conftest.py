@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.core.conftest import configured, receiver
+from tests.environment import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def killed(start: Run, folder: Path) -> Callable[..., Path]:
 
 
 def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return bare()
 
 
 def of_spans(folder: Path) -> list[Path]:

@@ -49,16 +49,16 @@ span("last", -0.1, 0)
 
 MEASURED = """
 from opentelemetry._logs import LogRecord, SeverityNumber
-from otel_trading.logs.lanes import lane
-from otel_trading.logs.recorder import LogRecorder
+from otel_trading.logs.lines import lines
+from otel_trading.logs.native import NativeLoggerProvider
 from otel_trading.metrics.native import NativeMeterProvider
 from otel_trading.metrics.native.recorder import MeasurementRecorder
-logs = LogRecorder()
-logs.record(folder, size=1 << 21, service=sys.argv[2])
+lines().record(folder, size=1 << 21, service=sys.argv[2])
+lines().core.set_demand(4_096, None)
+logger = NativeLoggerProvider(lines()).get_logger("")
 def logged(ago, **given):
     when = T - round(ago * S)
-    record = LogRecord(timestamp=when, observed_timestamp=when, **given)
-    logs.write(record, None, lane(record))
+    logger.emit(LogRecord(timestamp=when, observed_timestamp=when, **given))
 logged(1.6, severity_number=SeverityNumber.WARN, body="no margin\\x1b[31m", event_name="trading.order.rejected",
        attributes={"trading.order.id": "7"}, context=trace.set_span_in_context(order, context.Context()))
 logged(0.6, severity_number=SeverityNumber.INFO, body="quiet")

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import struct
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_trading import _native
-from tests.flight.conftest import environment, until, values
+from tests.flight.conftest import values
+from tests.flight.killing import KILLS, killed, outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("FLIGHT_KILLS", "60"))
-AT_ONCE = 3
+    from otel_trading import _native
+
 LONGEST = 0.05
 
 
 def test_no_span_that_ended_is_lost_whenever_the_bot_is_killed(tmp_path: Path) -> None:
     """What is not delivered is in the recording, whole and with the values it had."""
-    delays = random.Random(2_026)  # noqa: S311 - the same moments each time
-    moments = [delays.uniform(0, LONGEST) for _ in range(KILLS)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        seen = list(pool.map(lambda each: _kill(tmp_path / str(each[0]), each[1]), enumerate(moments)))
-    assert len(seen) == KILLS
+    seen = outcomes(_kill, tmp_path, seed=2_026, kills=KILLS, longest=LONGEST)
     # The bots were killed in the middle of their work, before and after deliveries.
     assert sum(progress > delivered for progress, delivered in seen) > KILLS / 2
     assert sum(delivered > 0 for _, delivered in seen) > KILLS / 2
@@ -40,21 +28,8 @@ def test_no_span_that_ended_is_lost_whenever_the_bot_is_killed(tmp_path: Path) -
 def _kill(place: Path, moment: float) -> tuple[int, int]:
     """Kill a bot after a time, compare what it said with what it recorded, and give how far it came."""
     place.mkdir()
-    counters = place / "counters"
-    counters.write_bytes(bytes(16))
-    folder = place / "flight"
-    folder.mkdir()
-    bot = subprocess.Popen(
-        [sys.executable, "-m", "tests.flight.killed_bot", str(folder), str(counters)], env=environment()
-    )
-    until(lambda: any(counters.read_bytes()), 30)
-    time.sleep(moment)
-    bot.send_signal(signal.SIGKILL)
-    assert bot.wait(10) == -signal.SIGKILL
-    progress, delivered = struct.unpack("QQ", counters.read_bytes())
-    (path,) = folder.iterdir()
-    recording = _native.Recording(path)
-    assert recording.damage == []
+    bot = killed("tests.flight.killed_bot", place, moment)
+    (progress, delivered), recording = bot.counters, bot.recording
     assert not recording.clean
     ended: dict[str, dict[int, Any]] = {"tick": {}, "order": {}}
     for span in _spans(recording):

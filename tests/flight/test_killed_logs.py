@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import struct
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from otel_trading import _native
-from tests.flight.conftest import environment, until, values
+from tests.flight.conftest import values
+from tests.flight.killing import KILLS as ALL
+from tests.flight.killing import killed, outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("FLIGHT_KILLS", "60")) // 2
-AT_ONCE = 3
+    from otel_trading import _native
+
+KILLS = ALL // 2
 LONGEST = 0.05
 
 
 def test_no_important_record_is_lost_whenever_the_bot_is_killed(tmp_path: Path) -> None:
     """Each is delivered, or in the recording as it was, or both under the same uid."""
-    delays = random.Random(2_027)  # noqa: S311 - the same moments each time
-    moments = [delays.uniform(0, LONGEST) for _ in range(KILLS)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        seen = list(pool.map(lambda each: _kill(tmp_path / str(each[0]), each[1]), enumerate(moments)))
-    assert len(seen) == KILLS
+    seen = outcomes(_kill, tmp_path, seed=2_027, kills=KILLS, longest=LONGEST)
     # The bots were killed in the middle of their work, before and after deliveries.
     assert sum(recovered > 0 for recovered, _ in seen) > KILLS / 2
     assert sum(delivered > 0 for _, delivered in seen) > KILLS / 2
@@ -40,20 +30,10 @@ def test_no_important_record_is_lost_whenever_the_bot_is_killed(tmp_path: Path) 
 def _kill(place: Path, moment: float) -> tuple[int, int]:
     """Kill a bot after a time and compare what it logged with what arrived and what it recorded."""
     place.mkdir()
-    counters, arrived, folder = place / "counters", place / "arrived", place / "flight"
-    counters.write_bytes(bytes(16))
+    arrived = place / "arrived"
     arrived.touch()
-    folder.mkdir()
-    command = [sys.executable, "-m", "tests.flight.killed_logger", str(folder), str(counters), str(arrived)]
-    bot = subprocess.Popen(command, env=environment())
-    until(lambda: any(counters.read_bytes()), 30)
-    time.sleep(moment)
-    bot.send_signal(signal.SIGKILL)
-    assert bot.wait(10) == -signal.SIGKILL
-    progress, _ = struct.unpack("QQ", counters.read_bytes())
-    (path,) = folder.iterdir()
-    recording = _native.Recording(path)
-    assert recording.damage == []
+    bot = killed("tests.flight.killed_logger", place, moment, arrived)
+    (progress, _), recording = bot.counters, bot.recording
     assert recording.lost == 0
     assert not recording.clean
     recovered: dict[str, Any] = {}

@@ -2,55 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import struct
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from otel_trading import _native
-from tests.flight.conftest import environment, until, values
+from tests.flight.conftest import values
+from tests.flight.killing import KILLS as ALL
+from tests.flight.killing import killed, outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("FLIGHT_KILLS", "60")) // 3
-AT_ONCE = 3
+KILLS = ALL // 3
 LONGEST = 0.3
 
 
 def test_the_last_totals_are_known_whenever_the_bot_is_killed(tmp_path: Path) -> None:
     """They are those of the last tick, or of one that was just being written."""
-    delays = random.Random(2_028)  # noqa: S311 - the same moments each time
-    moments = [delays.uniform(0, LONGEST) for _ in range(KILLS)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        ticks = list(pool.map(lambda each: _kill(tmp_path / str(each[0]), each[1]), enumerate(moments)))
-    assert len(ticks) == KILLS
+    ticks = outcomes(_kill, tmp_path, seed=2_028, kills=KILLS, longest=LONGEST)
     assert sum(tick > 1_000 for tick in ticks) > KILLS / 2
 
 
 def _kill(place: Path, moment: float) -> int:
     place.mkdir()
-    counters, folder = place / "counters", place / "flight"
-    counters.write_bytes(bytes(16))
-    folder.mkdir()
-    bot = subprocess.Popen(
-        [sys.executable, "-m", "tests.flight.killed_meter", str(folder), str(counters)], env=environment()
-    )
-    until(lambda: any(counters.read_bytes()[:8]), 30)
-    time.sleep(moment)
-    bot.send_signal(signal.SIGKILL)
-    assert bot.wait(10) == -signal.SIGKILL
-    tick, measured = struct.unpack("QQ", counters.read_bytes())
-    (path,) = folder.iterdir()
-    recording = _native.Recording(path)
-    assert recording.damage == []
+    bot = killed("tests.flight.killed_meter", place, moment)
+    (tick, measured), recording = bot.counters, bot.recording
     assert recording.lost == 0
     points = _points(recording.measurements())
     (orders,) = points["bot.orders"]
@@ -72,7 +48,7 @@ def _kill(place: Path, moment: float) -> int:
     assert wanted.keys() <= points.keys()
     if tick < 1_000 or tick % 1_000:
         assert [point.as_int for point in wanted["bot.orders"]] == [number]
-    return int(tick)
+    return tick
 
 
 def _points(requests: list[bytes]) -> dict[str, list[Any]]:

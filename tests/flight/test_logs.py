@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.sdk._logs import ReadWriteLogRecord
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_trading import _native
 from otel_trading.flight.folder import recordings
-from otel_trading.logs.lanes import lane
-from otel_trading.logs.recorder import LogRecorder
+from otel_trading.logs.lines import Lines
+from otel_trading.logs.native import NativeLoggerProvider
 from tests.flight.conftest import environment, until, values
 from tests.forks import in_child
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from tests.core.otlp_receiver import OtlpReceiver
 
 SIZE = 1 << 21
-SCOPE = InstrumentationScope("bot", "1.2")
 
 
 class Level(enum.IntEnum):
@@ -37,21 +34,17 @@ class Level(enum.IntEnum):
 
 
 @pytest.fixture
-def recorder(folder: Path) -> LogRecorder:
-    made = LogRecorder()
+def lines(folder: Path) -> Lines:
+    made = Lines()
     made.record(folder, size=SIZE, service="test-bot")
+    made.core.set_demand(4_096, None)
     return made
 
 
-def written(recorder: LogRecorder, record: LogRecord) -> int:
-    """Its number, recorded as the kit's processor does."""
-    return recorder.write(record, SCOPE, lane(record))
-
-
-def made(severity: SeverityNumber = SeverityNumber.ERROR, **given: Any) -> LogRecord:
-    """Make a record as the SDK hands it to processors."""
+def log(lines: Lines, severity: SeverityNumber = SeverityNumber.ERROR, **given: Any) -> None:
+    """Emit a record through the API."""
     record = LogRecord(timestamp=1_000, observed_timestamp=2_000, severity_number=severity, **given)
-    return ReadWriteLogRecord(log_record=record).log_record
+    NativeLoggerProvider(lines).get_logger("bot", "1.2").emit(record)
 
 
 def read(folder: Path) -> _native.Recording:
@@ -60,14 +53,33 @@ def read(folder: Path) -> _native.Recording:
 
 
 def arrived(recording: _native.Recording) -> list[Any]:
-    requests = [ExportLogsServiceRequest.FromString(request) for request, _ in recording.requests()]
-    scopes = [scope for request in requests for scope in request.resource_logs[0].scope_logs]
+    return records(request for request, _ in recording.requests())
+
+
+def records(requests: Any) -> list[Any]:
+    decoded = [ExportLogsServiceRequest.FromString(request) for request in requests]
+    scopes = [scope for request in decoded for scope in request.resource_logs[0].scope_logs]
     return [record for scope in scopes for record in scope.log_records]
 
 
-def test_a_record_is_recovered_as_it_was(recorder: LogRecorder, folder: Path) -> None:
+def taken(lines: Lines) -> list[_native.LogBatch]:
+    """What is ready to be sent."""
+    batches: list[_native.LogBatch] = []
+    while True:
+        lines.core.drain(True)
+        batch = lines.core.take()
+        if batch is None:
+            return batches
+        batches.append(batch)
+
+
+def lost(lines: Lines) -> dict[tuple[str, str, str], int]:
+    return dict(lines.core.counts()["lost"])
+
+
+def test_a_record_is_recovered_as_it_was(lines: Lines, folder: Path) -> None:
     """All of it, under the uid that the delivered one has."""
-    attributes = {
+    attributes: dict[str, Any] = {
         "text": "ä",
         "int": 7,
         "big": 2**70,
@@ -76,12 +88,17 @@ def test_a_record_is_recovered_as_it_was(recorder: LogRecorder, folder: Path) ->
         "list": ["a", 1],
         "level": Level.HIGH,
     }
-    record = made(
-        severity_text="ERROR", body={"leg": [1, 2]}, attributes=attributes, event_name="trading.order.rejected"
+    record = LogRecord(
+        timestamp=1_000,
+        observed_timestamp=2_000,
+        severity_number=SeverityNumber.ERROR,
+        severity_text="ERROR",
+        body={"leg": [1, 2]},
+        attributes=attributes,
+        event_name="trading.order.rejected",
     )
     record.trace_id, record.span_id, record.trace_flags = 1 << 100, 5, 1  # type: ignore[assignment]
-    sequence = written(recorder, record)
-    assert sequence == 1
+    NativeLoggerProvider(lines).get_logger("bot", "1.2").emit(record)
     (found,) = arrived(read(folder))
     assert (found.time_unix_nano, found.observed_time_unix_nano) == (1_000, 2_000)
     assert (found.severity_number, found.severity_text) == (17, "ERROR")
@@ -90,7 +107,8 @@ def test_a_record_is_recovered_as_it_was(recorder: LogRecorder, folder: Path) ->
     assert [each.int_value for each in found.body.kvlist_value.values[0].value.array_value.values] == [1, 2]
     told = values(found)
     assert told.pop("list").values[1].int_value == 1
-    assert told.pop("log.record.uid") == (record.attributes or {})["log.record.uid"]
+    (delivered,) = records(batch.request for batch in taken(lines))
+    assert told.pop("log.record.uid") == values(delivered)["log.record.uid"] == lines.core.uid(1)
     assert told == {
         "text": "ä",
         "int": 7,
@@ -102,102 +120,146 @@ def test_a_record_is_recovered_as_it_was(recorder: LogRecorder, folder: Path) ->
     }
 
 
-def test_what_is_too_long_is_cut_and_says_so(recorder: LogRecorder, folder: Path) -> None:
-    """A body has 4 KiB, a record 8; what is delivered is not cut."""
-    record = made(body="ä" * 10_000, attributes={"long": "x" * 9_000, "short": 1})
-    written(recorder, record)
-    assert record.body == "ä" * 10_000
-    (found,) = arrived(read(folder))
-    assert found.body.string_value == "ä" * 2_048
-    assert found.dropped_attributes_count == 1
-    told = values(found)
-    assert (told["short"], told["trading.telemetry.truncated"]) == (1, True)
-    assert "long" not in told
+def test_what_is_too_long_is_cut_and_says_so(lines: Lines, folder: Path) -> None:
+    """A body has 64 KiB, a record 256, in the recording and where it arrives."""
+    log(lines, body="ä" * 100_000, attributes={"long": "x" * 260_000, "short": 1})
+    (delivered,) = records(batch.request for batch in taken(lines))
+    for found in (*arrived(read(folder)), delivered):
+        assert found.body.string_value == "ä" * 32_768
+        assert found.dropped_attributes_count == 1
+        told = values(found)
+        assert (told["short"], told["trading.telemetry.truncated"]) == (1, True)
+        assert "long" not in told
 
 
 @pytest.mark.parametrize("body", ["a lone \ud800", object(), float("nan"), None, b"\xff", ["nested", {"a": object()}]])
-def test_any_body_can_be_recorded(recorder: LogRecorder, folder: Path, body: Any) -> None:
+def test_any_body_can_be_recorded(lines: Lines, folder: Path, body: Any) -> None:
     """Nothing that somebody logs is an error."""
-    assert written(recorder, made(body=body, attributes={"\ud800": "\ud800"})) == 1
+    log(lines, body=body, attributes={"\ud800": "\ud800"})
     recording = read(folder)
     assert recording.damage == []
     assert len(arrived(recording)) == 1
 
 
-def test_what_cannot_be_recorded_is_delivered_all_the_same(recorder: LogRecorder) -> None:
-    """A time that is none."""
-    record = made(body="x")
+def test_a_time_that_is_none_is_left_out(lines: Lines, folder: Path) -> None:
+    """The record is delivered all the same."""
+    record = LogRecord(body="x", severity_number=SeverityNumber.INFO)
     record.timestamp = "yesterday"  # type: ignore[assignment]
-    assert written(recorder, record) == 0
+    NativeLoggerProvider(lines).get_logger("bot").emit(record)
+    (found,) = arrived(read(folder))
+    assert found.time_unix_nano == 0
+    assert found.body.string_value == "x"
 
 
-def test_the_newest_important_records_stay_and_the_others_are_counted(recorder: LogRecorder, folder: Path) -> None:
-    """When nobody delivers."""
+def test_the_newest_errors_stay_and_the_others_are_counted(lines: Lines, folder: Path) -> None:
+    """When nobody reads."""
     for number in range(20_000):
-        written(recorder, made(body=str(number), attributes={"text": "x" * 200}))
+        log(lines, body=str(number), attributes={"text": "x" * 200})
     recording = read(folder)
     bodies = [record.body.string_value for record in arrived(recording)]
     assert recording.damage == []
     assert bodies == [str(number) for number in range(20_000 - len(bodies), 20_000)]
-    assert 20_000 - len(bodies) == recording.lost <= recorder.core.counts()["overwritten_important"]
+    gone = lost(lines)
+    assert 20_000 - len(bodies) == recording.lost <= gone["queue_full", "important", "ERROR"]
     assert len(bodies) * 200 > SIZE / 3
+    delivered = records(batch.request for batch in taken(lines))
+    assert len(delivered) == 20_000 - gone["queue_full", "important", "ERROR"]
+    assert delivered[-1].body.string_value == "19999"
 
 
-def test_a_burst_of_low_ones_takes_no_room_of_important_ones(recorder: LogRecorder, folder: Path) -> None:
-    """They are left out of the recording beyond half of it."""
-    written(recorder, made(body="first"))
+def test_a_burst_of_low_ones_takes_no_room_of_important_ones(lines: Lines, folder: Path) -> None:
+    """They have half of the ring, warnings three quarters."""
+    log(lines, body="first")
     for number in range(20_000):
-        written(recorder, made(SeverityNumber.DEBUG, body=str(number), attributes={"text": "x" * 200}))
-    written(recorder, made(body="last"))
+        log(lines, SeverityNumber.DEBUG, body=str(number), attributes={"text": "x" * 200})
+    low = len(arrived(read(folder)))
+    for number in range(20_000):
+        log(lines, SeverityNumber.WARN, body=str(number), attributes={"text": "x" * 200})
+    important = len(arrived(read(folder)))
+    log(lines, body="last")
     recording = read(folder)
     bodies = [record.body.string_value for record in arrived(recording)]
     assert bodies[0] == "first"
     assert bodies[-1] == "last"
-    counts = recorder.core.counts()
-    assert counts["left_out"] == 20_002 - len(bodies)
-    assert recording.lost == counts["overwritten_important"] == counts["overwritten_low"] == 0
+    assert recording.lost == 0
+    assert lost(lines) == {
+        ("queue_full", "low", "DEBUG"): 20_001 - low,
+        ("queue_full", "important", "WARNING"): 20_000 - (important - low),
+    }
+    assert low > 2_000
+    assert important - low > 200
 
 
-def test_what_is_settled_is_not_recovered_and_makes_room(recorder: LogRecorder, folder: Path) -> None:
+def test_what_is_settled_is_not_recovered_and_makes_room(lines: Lines, folder: Path) -> None:
     """However much is logged, as long as it is delivered."""
     for number in range(20_000):
-        sequence = written(recorder, made(body=str(number), attributes={"text": "x" * 200}))
-        if number % 1_000 == 999:
-            recorder.settled(sequence - 1)
+        log(lines, body=str(number), attributes={"text": "x" * 200})
+        if number % 1_000 == 998:
+            for batch in taken(lines):
+                lines.core.settled(batch)
     recording = read(folder)
     assert recording.lost == 0
     assert [record.body.string_value for record in arrived(recording)] == ["19999"]
-    recorder.settled(sequence)
+    assert not lines.core.finish()
+    for batch in taken(lines):
+        lines.core.settled(batch)
     assert arrived(read(folder)) == []
-    assert recorder.core.finish()
+    assert lines.core.finish()
     assert list(folder.iterdir()) == []
+    assert lost(lines) == {}
 
 
-def test_numbers_go_on_in_another_recording(recorder: LogRecorder, folder: Path) -> None:
+def test_what_is_on_its_way_makes_room_for_what_nobody_has_read(lines: Lines, folder: Path) -> None:
+    """Of that only a process that is killed loses something, and its recording says how much."""
+    batches = []
+    for number in range(20_000):
+        log(lines, SeverityNumber.INFO, body=str(number), attributes={"text": "x" * 200})
+        if number % 500 == 499:
+            batches += taken(lines)
+    assert lost(lines) == {}
+    assert sum(map(len, batches)) == 20_000
+    recording = read(folder)
+    assert recording.lost == 20_000 - len(arrived(recording)) > 0
+
+
+def test_another_ring_takes_over(lines: Lines, folder: Path) -> None:
     """The old one goes when all in it is settled."""
-    first = written(recorder, made(body="a"))
-    old = recorder.core.recording
-    recorder.record(folder, size=2 * SIZE, service="test-bot")
-    second = written(recorder, made(body="b"))
-    assert (first, second) == (1, 2)
+    log(lines, body="a")
+    old = lines.core.recording
+    lines.record(folder, size=2 * SIZE, service="test-bot")
+    log(lines, body="b")
     assert old is not None
     assert old.exists()
-    recorder.settled(first)
+    first = lines.core.take()
+    assert first is not None
+    assert [record.body.string_value for record in records([first.request])] == ["a"]
+    lines.core.settled(first)
     assert not old.exists()
-    assert [record.body.string_value for record in arrived(read(folder))] == ["b"]
+    (found,) = arrived(read(folder))
+    assert (found.body.string_value, values(found)["log.record.uid"]) == ("b", lines.core.uid(2))
 
 
-def test_a_forked_child_records_into_a_file_of_its_own(recorder: LogRecorder, folder: Path) -> None:
+def test_without_a_folder_the_ring_is_memory(folder: Path) -> None:
+    """Nothing else changes."""
+    lines = Lines()
+    lines.record(None, size=SIZE)
+    lines.core.set_demand(4_096, None)
+    log(lines, body="a")
+    assert lines.core.recording is None
+    assert [record.body.string_value for record in records(batch.request for batch in taken(lines))] == ["a"]
+
+
+def test_a_forked_child_records_into_a_file_of_its_own(lines: Lines, folder: Path) -> None:
     """With uids of its own, and only once it logs something."""
-    written(recorder, made(body="parent's"))
+    log(lines, body="parent's")
     (parents,) = folder.iterdir()
     before = parents.read_bytes()
     assert in_child(lambda: len(list(folder.iterdir()))) == 1
 
     def child() -> str:
-        record = made(body="child's")
-        written(recorder, record)
-        return str((record.attributes or {})["log.record.uid"])
+        log(lines, body="child's")
+        (sent,) = records(batch.request for batch in taken(lines))
+        return str(values(sent)["log.record.uid"])
 
     uid = in_child(child)
     assert parents.read_bytes() == before

@@ -138,7 +138,9 @@ def test_attributes_are_cleaned(native: MakeBench) -> None:
     assert made.provider.dropped() == {}
 
 
-@pytest.mark.parametrize("attributes", [["venue"], "venue", 5, {"a": Unprintable()}], ids=str)
+@pytest.mark.parametrize(
+    "attributes", [["venue"], "venue", 5, {"a": Unprintable()}], ids=["list", "text", "number", "dict"]
+)
 def test_unusable_attributes_are_counted_and_never_raised(
     native: MakeBench, caplog: pytest.LogCaptureFixture, attributes: Any
 ) -> None:

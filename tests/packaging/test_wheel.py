@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import configparser
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import bare
 from tests.packaging.conftest import run
 
 USE = """
@@ -63,12 +63,20 @@ def test_it_has_the_files_of_the_backends(names: list[str], known_files: set[str
     assert packed == wanted
 
 
+def test_it_has_all_of_the_packages(names: list[str], known_files: set[str]) -> None:
+    """The live page's files, the stubs and the marker of types among them."""
+    packages = {name for name in known_files if name.startswith(("otel_trading/", "otel_trading_pytest/"))}
+    assert packages <= set(names)
+    assert "otel_trading/ops/cockpit/page/index.html" in packages
+
+
 def test_its_entry_points_exist(installed: Path) -> None:
     """The command, OpenTelemetry's automatic instrumentation and pytest find what they are told of."""
     (file,) = installed.glob("otel_trading-*.dist-info/entry_points.txt")
     told = configparser.ConfigParser()
     told.read(file, "utf-8")
-    assert {"console_scripts", "opentelemetry_configurator", "opentelemetry_distro", "pytest11"} == set(told.sections())
+    of_opentelemetry = {f"opentelemetry_{each}" for each in ("configurator", "distro", "instrumentor")}
+    assert {"console_scripts", "pytest11"} | of_opentelemetry == set(told.sections())
     for section in told.sections():
         for target in told[section].values():
             module = installed.joinpath(*target.partition(":")[0].split("."))
@@ -79,8 +87,7 @@ def test_a_bot_records_and_collects_with_it(installed: Path, tmp_path: Path) -> 
     """Installed it imports its own native core, and what is recorded is on the page."""
     ran = subprocess.run(
         [sys.executable, "-P", "-W", "error", "-c", USE],
-        env={name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
-        | {"PYTHONPATH": str(installed)},
+        env=bare(PYTHONPATH=str(installed)),
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -64,6 +64,25 @@ def test_descriptors_follow_what_is_open(thresholds: Thresholds) -> None:
         assert sampler.descriptors()["process.open_file_descriptor.count"][0].value == before + 20
 
 
+def test_sockets_and_files_are_told_apart(thresholds: Thresholds, tmp_path: Path) -> None:
+    """Three more sockets and two more files; where there are very many descriptors nobody looks at each."""
+    sampler = ProcessSampler(psutil, thresholds)
+
+    def count() -> tuple[float, float]:
+        found = sampler.descriptors()
+        return found["process.socket.count"][0].value, found["process.open_file.count"][0].value
+
+    sockets, files = count()
+    with ExitStack() as opened:
+        for number in range(3):
+            opened.enter_context(socket.socket())
+            if number:
+                opened.enter_context((tmp_path / f"{number}").open("w"))
+        assert count() == (sockets + 3, files + 2)
+    stub = SimpleNamespace(Process=lambda: SimpleNamespace(num_fds=lambda: 100_000))
+    assert list(ProcessSampler(stub, thresholds).descriptors()) == ["process.open_file_descriptor.count"]
+
+
 def test_cpu_share_is_of_the_time_between_two_samples(thresholds: Thresholds) -> None:
     """The first sample has no share; each other one has what was used since the last, of the CPUs that may be used."""
     now, used = 100.0, SimpleNamespace(user=7.0, system=1.0)

@@ -135,7 +135,8 @@ def test_real_memory_and_descriptors_cross_real_limits(
     runtime.thresholds.set("process.memory", 1e15)
     assert eventually(lambda: runtime.thresholds.exceeded() == (("process.file_descriptors", ""),))
     assert (
-        sum(bool(re.search(r"process\.memory is at \d+ MB, above .* of 1 MB", line)) for line in caplog.messages) == 1
+        sum(bool(re.search(r"process\.memory is at [\d,]+ MB, above .* of 1 MB", line)) for line in caplog.messages)
+        == 1
     )
     start(process=True, memory_threshold=MEGABYTE, descriptor_threshold=None)
     assert runtime.thresholds.limit("process.memory") == 1e15

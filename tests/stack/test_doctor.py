@@ -14,6 +14,7 @@ from otel_trading.cli.doctor import doctor
 from otel_trading.stack.backends import CollectorMetrics
 from otel_trading.stack.endpoint import GRPC, Endpoint, headers_from_environment
 from otel_trading.stack.ports import Ports
+from tests.export.http2_receiver import Http2Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,6 +172,45 @@ def test_a_refusal_is_explained_by_its_status(status: int, says: str) -> None:
     assert problem is not None
     assert says in problem.what
     assert problem.advice
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("0", None),
+        ("12", "takes no OTLP traces"),
+        ("16", "wants a login"),
+        ("7", "refuses these credentials"),
+        ("14", "answers gRPC status UNAVAILABLE: full"),
+    ],
+)
+def test_a_refusal_over_grpc_is_explained_by_its_status(status: str, says: str | None) -> None:
+    """As over HTTP."""
+    with Http2Receiver() as receiver:
+        receiver.answer = lambda call: call.answer(trailers=[("grpc-status", status), ("grpc-message", "full")])
+        problem = Endpoint(receiver.url, GRPC).find_problem()
+    assert (problem is None) == (says is None)
+    assert problem is None or str(says) in problem.what
+
+
+def test_what_is_no_grpc_port_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who speaks HTTP, who says nothing, and who knows no TLS."""
+    server, url = answering(200)
+    try:
+        problem = Endpoint(url, GRPC).find_problem()
+        assert problem is not None
+        assert "that is how an HTTP port" in problem.what
+        problem = Endpoint(url.replace("http", "https"), GRPC).find_problem()
+        assert problem is not None
+        assert "TLS fails" in problem.what
+    finally:
+        server.shutdown()
+        server.server_close()
+    monkeypatch.setattr("otel_trading.stack.endpoint.ANSWER_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        problem = Endpoint(f"http://127.0.0.1:{silent.getsockname()[1]}", GRPC).find_problem()
+    assert problem is not None
+    assert "does not answer" in problem.what
 
 
 def test_a_host_that_does_not_exist_is_recognized() -> None:

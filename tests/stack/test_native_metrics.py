@@ -19,6 +19,7 @@ from opentelemetry.trace import format_trace_id
 from otel_trading import configure
 from otel_trading.stack import Ports, Stack
 from otel_trading.stack.backends import Jaeger, Prometheus
+from tests.environment import bare
 from tests.stack.sending import eventually
 
 if TYPE_CHECKING:
@@ -82,10 +83,9 @@ def run_bot(folder: Path, source: str, *under: str, **variables: str) -> subproc
     script = folder / "app.py"
     script.write_text(source, "utf-8")
     command = [*under, sys.executable, str(script)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTEST"))}
     return subprocess.run(
         command,
-        env={**clean, "OTEL_TRADING_OPS_PORT": "0", **variables},
+        env=bare(OTEL_TRADING_OPS_PORT="0", **variables),
         cwd=folder,
         capture_output=True,
         text=True,

@@ -78,10 +78,12 @@ TRACED = {
 }
 """What asyncio's instrumentation makes spans of; it does not make them current."""
 
+CLIENT = "GET /order/{symbol}"
+
 TICK = [
     "tick",
     "tick/leg BTC",
-    "tick/leg BTC/GET",
+    f"tick/leg BTC/{CLIENT}",
     "tick/asyncio coro-leg",
     "tick/asyncio coro-leg",
     "tick/book BTC",
@@ -108,11 +110,11 @@ def test_spans_of_bot_and_instrumentations_are_one_tree(stack: Stack, tmp_path: 
         failing = number % 5 == 0
         second = "NONE" if failing else "ETH"
         assert sorted(path(span, spans) for span in spans) == sorted(
-            [*TICK, f"tick/leg {second}", f"tick/leg {second}/GET"]
+            [*TICK, f"tick/leg {second}", f"tick/leg {second}/{CLIENT}"]
         )
         broken = [span for span in spans if tags(span).get("otel.status_code") == "ERROR"]
         assert sorted(span["operationName"] for span in broken) == (
-            ["GET", "asyncio coro-leg", "leg NONE"] if failing else []
+            [CLIENT, "asyncio coro-leg", "leg NONE"] if failing else []
         )
         if failing:
             (leg,) = [span for span in spans if span["operationName"] == "leg NONE"]

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import otel_trading as ot
 from otel_trading.testing import Captured, capture
 from tests.core.otlp_receiver import OtlpReceiver
+from tests.environment import bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -190,7 +191,7 @@ def test_running_telemetry_is_suspended_and_goes_on(engine: Any, receiver: OtlpR
             assert telemetry.metrics["bot.trades"].value == 10
             assert (telemetry.traces.names, telemetry.logs.texts) == (["inside"], ["inside"])
             assert telemetry.metrics.names == ["bot.trades"]
-        assert handle.running
+        assert handle.delivering
         assert handle.ops is not None
         with urllib.request.urlopen(f"{handle.ops.url}/metrics", timeout=5) as page:
             assert "bot_trades_total 11" not in page.read().decode()
@@ -202,7 +203,7 @@ def test_running_telemetry_is_suspended_and_goes_on(engine: Any, receiver: OtlpR
         assert [span.name for span in added.get_finished_spans()] == ["before", "after"]
         expected = 3 if engine == "sdk" else 2
         assert receiver.metrics("bot.trades")[-1].sum.data_points[0].as_int == expected
-    assert not handle.running
+    assert not handle.delivering
 
 
 def test_everything_is_left_as_it_was_found() -> None:
@@ -262,8 +263,7 @@ with capture() as telemetry:
 
 def test_nothing_is_started_or_opened() -> None:
     """No thread, no socket; and importing the plugin, as every pytest run does, leaves the kit alone."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     run = subprocess.run(
-        [sys.executable, "-c", NOTHING_STARTS], capture_output=True, text=True, timeout=60, check=True, env=clean
+        [sys.executable, "-c", NOTHING_STARTS], capture_output=True, text=True, timeout=60, check=True, env=bare()
     )
     assert run.stdout.splitlines() == ["1 1 ('captured',)"]

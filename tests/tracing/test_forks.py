@@ -199,6 +199,7 @@ def test_forks_while_others_record(native: MakeBench) -> None:
             recorded[thread] += 1
             if recorded[thread] % 100 == 0:
                 made.pump()
+                stop.wait(0.002)  # the ring has to last while a fork of a large process holds the pump up
 
     def child() -> Any:
         with made.tracer.start_as_current_span("in the child"):

@@ -3,10 +3,12 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.context import get_current
 from opentelemetry.trace import Link, SpanContext, TraceState
 
 if TYPE_CHECKING:
@@ -136,6 +138,38 @@ def test_garbage_collections_in_between(native: MakeBench) -> None:
         assert span.attributes["l"] == {"m": int(name)}
         assert {f"{key}" for key in range(10)} < span.attributes.keys()
         assert [event.attributes for event in span.events if event.name == "e"] == [{"k": int(name)}]
+
+
+def test_a_collection_while_a_block_ends(native: MakeBench) -> None:
+    """Code that it runs may read the current context: what it read is not the current one after the block."""
+    made = native()
+    others = [ContextVar[int](f"{number}") for number in range(40)]
+    stale: list[object] = []
+
+    def collected(*_: object) -> None:
+        get_current()
+
+    def work() -> None:
+        for other in others:  # enough that to take a variable out of the context allocates what is collected
+            other.set(1)
+        for _ in range(300):
+            with made.tracer.start_as_current_span("a"):
+                pass
+            if get_current():
+                stale.append(1)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(collected)
+    try:
+        for threshold in range(1, 60):
+            gc.set_threshold(threshold)
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*before)
+    assert not stale
 
 
 def test_finalizers_in_between(native: MakeBench) -> None:

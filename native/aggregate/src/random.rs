@@ -1,4 +1,6 @@
-//! Numbers for tests: the same ones in each run.
+//! Numbers for tests: the same ones in each run. The tests of other crates take this file, too.
+
+#![allow(dead_code)] // no crate needs all of it
 
 /// The generator `SplitMix64`.
 pub struct Random(u64);
@@ -32,5 +34,28 @@ impl Random {
     /// A positive number whose logarithm is spread evenly between those of `low` and `high`.
     pub fn spread(&mut self, low: f64, high: f64) -> f64 {
         low * (high / low).powf(self.unit())
+    }
+
+    /// Whether something happens that has this probability.
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.unit() < probability
+    }
+
+    /// A number whose logarithm is about normally distributed, with the median 1.
+    pub fn lognormal(&mut self, sigma: f64) -> f64 {
+        let normal: f64 = (0..12).map(|_| self.unit()).sum::<f64>() - 6.0;
+        (sigma * normal).exp()
+    }
+
+    /// A trace's id.
+    pub fn id(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
+    }
+
+    /// Up to `most` bytes.
+    pub fn bytes(&mut self, most: u64) -> Vec<u8> {
+        (0..self.below(most + 1))
+            .map(|_| self.next().to_le_bytes()[0])
+            .collect()
     }
 }

@@ -6,6 +6,5 @@ pub mod owner;
 pub mod unshared;
 
 #[cfg(test)]
-#[allow(dead_code)] // shared with flight's tests
-#[path = "../../flight/src/random.rs"]
+#[path = "../../aggregate/src/random.rs"]
 mod random;

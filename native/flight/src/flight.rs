@@ -217,11 +217,30 @@ impl Flight {
         self.ring.read(each)
     }
 
+    /// Hand over position, kind and body of the records from a position on that begin before another, and leave them
+    /// where they are; the position after the last one.
+    ///
+    /// # Safety
+    /// `from` is the position behind a record, and nobody gives back the room of records from there on meanwhile.
+    pub unsafe fn look(&self, from: u64, upto: u64, each: impl FnMut(u64, u8, &[u8])) -> u64 {
+        if self.left.load(Ordering::Relaxed) {
+            return from;
+        }
+        // SAFETY: the caller's.
+        unsafe { self.ring.look(from, upto, each) }
+    }
+
+    /// The position up to which room was given back.
+    #[must_use]
+    pub fn freed(&self) -> u64 {
+        self.ring.shared().read.0.load(Ordering::Acquire)
+    }
+
     /// Give the room of all records before a position back, instead of [`Flight::read`].
     ///
     /// # Safety
-    /// The position is one of those that `commit` gave, or the end of the records. Nobody reads, and the caller is the
-    /// writer.
+    /// The position is one of those that `commit` gave, or the end of the records. Nobody reads what is before it, and
+    /// the caller is the writer.
     pub unsafe fn free(&self, position: u64) {
         if !self.left.load(Ordering::Relaxed) {
             self.ring.shared().free(position);

@@ -16,6 +16,7 @@ mod layout;
 #[cfg(not(loom))]
 mod memory;
 #[cfg(all(test, not(loom)))]
+#[path = "../../aggregate/src/random.rs"]
 mod random;
 #[cfg(not(loom))]
 mod record;

@@ -150,6 +150,30 @@ impl Ring {
         count
     }
 
+    /// See [`crate::Flight::look`].
+    pub unsafe fn look(&self, from: u64, upto: u64, mut each: impl FnMut(u64, u8, &[u8])) -> u64 {
+        let unread = self.shared().unread();
+        let (mut position, upto) = (from.max(unread.start), upto.min(unread.end));
+        while position < upto {
+            // SAFETY: as in `read`.
+            let header = unsafe { record::header(self.at(position), position ^ self.key) };
+            let Some(header) =
+                header.filter(|header| self.fits(position, header.size(), unread.end))
+            else {
+                debug_assert!(false, "no record at {position}");
+                return unread.end;
+            };
+            if header.kind() != PAD {
+                // SAFETY: as in `read`.
+                each(position, header.kind(), unsafe {
+                    std::slice::from_raw_parts(record::body(self.at(position)), header.len())
+                });
+            }
+            position += header.size() as u64;
+        }
+        position
+    }
+
     /// Whether a record lies inside what is published and does not cross the end, whoever wrote into the memory.
     fn fits(&self, position: u64, size: usize, end: u64) -> bool {
         let size = size as u64;

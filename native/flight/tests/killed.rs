@@ -3,8 +3,7 @@
 //! This program runs itself again as the process that is killed. It tells how far it is through a small mapped file,
 //! which outlives it as the recording does.
 
-#[allow(dead_code)] // shared with the tests inside
-#[path = "../src/random.rs"]
+#[path = "../../aggregate/src/random.rs"]
 mod random;
 #[allow(dead_code)] // shared with the tests inside
 #[path = "../src/scratch.rs"]

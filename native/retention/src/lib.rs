@@ -23,6 +23,7 @@ pub mod metrics;
 mod pending;
 mod policy;
 #[cfg(test)]
+#[path = "../../aggregate/src/random.rs"]
 mod random;
 mod retention;
 mod threshold;

@@ -14,7 +14,7 @@ use retention::{
     Verdict, Why,
 };
 
-#[path = "../src/random.rs"]
+#[path = "../../aggregate/src/random.rs"]
 mod random;
 use random::Random;
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use retention::{metrics::SpanMetrics, Facts, Policy, Reason, Retention};
 
-#[path = "../src/random.rs"]
+#[path = "../../aggregate/src/random.rs"]
 mod random;
 use random::Random;
 

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod line;
 pub mod measurement;
 pub mod otlp;
 pub mod record;

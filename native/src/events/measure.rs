@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::recorder::{id, Recorder};
-use crate::ffi::{allocate, free, none, TypeSpec};
+use crate::ffi::{allocate, free, none, refuse, TypeSpec};
 
 static TYPE: AtomicPtr<py::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
 
@@ -199,9 +199,7 @@ unsafe extern "C" fn call(
         };
         let (decorate, id) = unsafe { ((*(*this).recorder).decorate, (*this).id) };
         if decorate.is_null() {
-            pyo3::exceptions::PyTypeError::new_err("nothing decorates functions here")
-                .restore(python);
-            return ptr::null_mut();
+            return refuse("nothing decorates functions here");
         }
         // SAFETY: a callable that the recorder holds.
         let decorate = unsafe { Bound::from_borrowed_ptr(python, decorate) };

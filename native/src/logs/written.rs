@@ -1,24 +1,29 @@
 //! A log record of Python's as a record of the ring. No Python code runs meanwhile.
 
+use ::redaction::Verdict;
 use flight::Flight;
 use pyo3::ffi as py;
+use spans::line::TAGS;
 use spans::record::{LogHead, Text, Value, Writer};
 
-use crate::names::{utf8, Names};
+use crate::names::{utf8, Name, Names};
+use crate::redaction::with_text;
 use crate::tracing::written::{write_attribute, Texts};
 
 /// Bytes of a text that was logged; the rest is cut off.
-const BODY: usize = 4 << 10;
+pub const BODY: usize = 64 << 10;
 
 /// What is Python's of a record.
-pub struct Parts {
-    /// Strings.
-    pub severity_text: Option<*mut py::PyObject>,
-    pub event_name: Option<*mut py::PyObject>,
+pub struct Parts<'a> {
+    /// Strs, or null.
+    pub severity_text: *mut py::PyObject,
+    pub event_name: *mut py::PyObject,
     /// A cleaned value.
     pub body: *mut py::PyObject,
-    /// A dict of cleaned values.
-    pub attributes: Option<*mut py::PyObject>,
+    /// Keys, which are strs, and cleaned values.
+    pub attributes: &'a [(*mut py::PyObject, *mut py::PyObject)],
+    /// A tuple or a list of strs, or null.
+    pub tags: *mut py::PyObject,
 }
 
 /// Names by their ids in the ring's table, other texts as they are.
@@ -28,11 +33,13 @@ struct Direct<'a> {
 }
 
 impl Texts for Direct<'_> {
-    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Text<'a> {
+    #[inline(always)]
+    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Name<'a> {
         let known = unsafe { self.names.known_name(self.flight, name) };
-        known.unwrap_or(Text::Inline(b"?"))
+        known.unwrap_or(Name::UNKNOWN)
     }
 
+    #[inline(always)]
     unsafe fn text(&mut self, text: *mut py::PyObject, put: impl FnOnce(Text<'_>)) {
         unsafe { in_utf8(text, put) }
     }
@@ -45,16 +52,19 @@ impl Texts for Direct<'_> {
 pub unsafe fn compose(
     buffer: &mut [u8],
     head: LogHead<'_>,
-    parts: &Parts,
+    parts: &Parts<'_>,
     names: &mut Names,
     flight: &Flight,
 ) -> Option<usize> {
     let mut texts = Direct { names, flight };
     let mut writer = Writer::new(buffer);
     unsafe {
-        let mut name = |name: Option<*mut py::PyObject>| match name {
-            Some(name) => texts.name(name),
-            None => Text::default(),
+        let mut name = |name: *mut py::PyObject| {
+            if name.is_null() {
+                Text::default()
+            } else {
+                texts.name(name).text
+            }
         };
         writer.log_head(&LogHead {
             severity_text: name(parts.severity_text),
@@ -62,8 +72,9 @@ pub unsafe fn compose(
             ..head
         });
         let mut cut = write_body(&mut writer, &mut texts, parts.body);
-        if let Some(attributes) = parts.attributes {
-            cut |= write_attributes(&mut writer, &mut texts, attributes);
+        cut |= write_attributes(&mut writer, &mut texts, parts.attributes);
+        if !parts.tags.is_null() {
+            cut |= write_tags(&mut writer, parts.tags);
         }
         if cut {
             writer.mark_cut();
@@ -82,14 +93,16 @@ unsafe fn write_body(
         if py::PyUnicode_Check(body) != 0 {
             let mut is_cut = false;
             in_utf8(body, |text| {
-                let text = cut(text);
-                is_cut = text.1;
-                writer.attribute(Text::default(), Value::Text(text.0));
+                with_text(Verdict::Open, text, |text| {
+                    let text = cut(text);
+                    is_cut = text.1;
+                    writer.attribute(Text::default(), Value::Text(text.0));
+                });
             });
             return is_cut;
         }
         let before = writer.position();
-        write_attribute(writer, texts, Text::default(), body, 0);
+        write_attribute(writer, texts, Name::NONE, body, 0);
         if writer.overflowed() {
             writer.rollback(before);
             writer.attribute(Text::default(), Value::None);
@@ -99,23 +112,20 @@ unsafe fn write_body(
     }
 }
 
+#[inline(always)]
 unsafe fn write_attributes(
     writer: &mut Writer<'_>,
     texts: &mut Direct<'_>,
-    attributes: *mut py::PyObject,
+    attributes: &[(*mut py::PyObject, *mut py::PyObject)],
 ) -> bool {
     let mut missing = 0;
-    unsafe {
-        let (mut position, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-        while py::PyDict_Next(attributes, &raw mut position, &raw mut key, &raw mut value) != 0 {
-            let before = writer.position();
-            if py::PyUnicode_Check(key) != 0 {
-                let key = texts.name(key);
-                write_attribute(writer, texts, key, value, 0);
-                if !writer.overflowed() {
-                    continue;
-                }
-            }
+    for (key, value) in attributes {
+        let before = writer.position();
+        unsafe {
+            let key = texts.name(*key);
+            write_attribute(writer, texts, key, *value, 0);
+        }
+        if writer.overflowed() {
             writer.rollback(before);
             missing += 1;
         }
@@ -124,6 +134,27 @@ unsafe fn write_attributes(
         writer.add_dropped_attributes(missing);
     }
     missing > 0
+}
+
+unsafe fn write_tags(writer: &mut Writer<'_>, tags: *mut py::PyObject) -> bool {
+    unsafe {
+        let before = writer.position();
+        let array = writer.array_attribute(TAGS.into());
+        for index in 0..py::PySequence_Fast_GET_SIZE(tags) {
+            in_utf8(py::PySequence_Fast_GET_ITEM(tags, index), |text| {
+                with_text(Verdict::Open, text, |text| {
+                    writer.element(Value::Text(text));
+                });
+            });
+        }
+        writer.end_array(array);
+        if writer.overflowed() {
+            writer.rollback(before);
+            writer.add_dropped_attributes(1);
+            return true;
+        }
+        false
+    }
 }
 
 /// The beginning of a text that is too long, and whether it was.

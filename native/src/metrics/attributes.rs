@@ -9,6 +9,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
 use wire::model::{Attributes, Value};
 
 use crate::ffi::text;
+use crate::redaction;
 
 /// Attributes a call may have before they are cleaned like unusual ones.
 const MOST: usize = 16;
@@ -116,21 +117,24 @@ pub unsafe fn scan(dict: *mut py::PyObject, filter: *mut py::PyObject, into: &mu
 
 impl Scan {
     /// Whether all entries can be sent as they are: keys that are not empty, texts with an UTF-8, whole numbers of 64
-    /// bits. Slower than the scan, so only new series are asked.
+    /// bits, nothing secret. Slower than the scan, so only new series are asked.
     #[cold]
     pub unsafe fn is_sendable(&self) -> bool {
         self.pairs().iter().all(|&(key, value)| unsafe {
-            py::PyUnicode_GET_LENGTH(key) > 0 && has_utf8(key) && {
-                if is_text(value) {
-                    has_utf8(value)
-                } else if py::Py_TYPE(value) == &raw mut py::PyLong_Type {
-                    let mut overflow = 0;
-                    py::PyLong_AsLongLongAndOverflow(value, &raw mut overflow);
-                    overflow == 0
-                } else {
-                    true
+            py::PyUnicode_GET_LENGTH(key) > 0
+                && has_utf8(key)
+                && !redaction::touches(key, value)
+                && {
+                    if is_text(value) {
+                        has_utf8(value)
+                    } else if py::Py_TYPE(value) == &raw mut py::PyLong_Type {
+                        let mut overflow = 0;
+                        py::PyLong_AsLongLongAndOverflow(value, &raw mut overflow);
+                        overflow == 0
+                    } else {
+                        true
+                    }
                 }
-            }
         })
     }
 }

@@ -166,6 +166,43 @@ impl Handle {
         }
     }
 
+    /// Add a whole number that is not negative to a bound counter.
+    #[inline(always)]
+    pub unsafe fn count(&self, amount: i64) {
+        if !self.is_on() {
+            return;
+        }
+        if self.cell.get().is_null() {
+            return unsafe { self.apply(Amount::Int(amount)) };
+        }
+        let cell = unsafe { &*self.cell.get().cast::<NumberCell>() };
+        cell.add_int(amount);
+        if cell.countdown.is_due() {
+            unsafe { self.look(Amount::Int(amount), ptr::null_mut()) };
+        }
+    }
+
+    /// Record a finite value that is not negative in a bound histogram.
+    #[inline(always)]
+    pub unsafe fn note(&self, value: f64) {
+        if !self.is_on() {
+            return;
+        }
+        if self.cell.get().is_null() {
+            return unsafe { self.apply(Amount::Float(value)) };
+        }
+        unsafe { self.record(value) };
+    }
+
+    /// The slow way of a bound handle: several views, or none.
+    #[cold]
+    unsafe fn apply(&self, amount: Amount) {
+        unsafe {
+            self.instrument()
+                .measure(amount, self.attributes, ptr::null_mut());
+        }
+    }
+
     /// Forget the cell, because the instrument's streams changed; a bound handle finds its new one at once.
     unsafe fn refresh(object: *mut py::PyObject) {
         let handle = unsafe { Self::of(object) };

@@ -15,6 +15,7 @@ use super::histogram::Resolution;
 use super::shared::{ExemplarFilter, Loss, Shared};
 use super::stream::Stream;
 use crate::gil::GilCell;
+use crate::redaction::redact_attributes;
 
 /// The kinds of the OpenTelemetry API, and histograms that allow negative values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -331,7 +332,7 @@ pub fn look_for_exemplar(
                 for (key, value) in given.iter().filter(|(key, _)| left_out(key)) {
                     let _ = rest.set_item(key, value);
                 }
-                plain(&rest)
+                plain(&redact_attributes(&rest).unwrap_or_else(|_| PyDict::new(python)))
             });
         let value = match amount {
             Amount::Int(value) => Number::Int(value),

@@ -22,6 +22,8 @@ pub mod tracking;
 mod values;
 pub mod watch;
 
+pub use handle::Handle;
+pub use objects::bound;
 pub use registry::Registry;
 pub use snapshot::Resource as MetricsResource;
 pub use stream::StreamSpec;

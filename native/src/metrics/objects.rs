@@ -12,7 +12,7 @@ use super::handle::{dealloc, new_handle, Handle};
 use super::instrument::{Instrument, Kind};
 use super::timer;
 use super::values::{get_count, get_name, get_sum, get_unit, get_value};
-use crate::ffi::{arguments, none, Interned, TypeSpec};
+use crate::ffi::{arguments, none, refuse, Interned, TypeSpec};
 
 /// The types, set when the module is initialised.
 #[derive(Default)]
@@ -259,6 +259,16 @@ pub unsafe fn is_histogram(object: *mut py::PyObject) -> bool {
     }
 }
 
+/// The handle of a bound counter or, with `histogram`, a bound histogram; `None` for other objects.
+pub unsafe fn bound<'a>(object: *mut py::PyObject, histogram: bool) -> Option<&'a Handle> {
+    let kind = if histogram {
+        &TYPES.bound_histogram
+    } else {
+        &TYPES.bound_counter
+    };
+    unsafe { (py::PyObject_TypeCheck(object, kind.load(Relaxed)) != 0).then(|| Handle::of(object)) }
+}
+
 /// `BoundHistogram(histogram, attributes=None)`, so that Python classes can build on it.
 unsafe extern "C" fn new_bound_histogram(
     kind: *mut py::PyTypeObject,
@@ -289,11 +299,6 @@ unsafe extern "C" fn new_bound_histogram(
         }
         new_bound(kind, histogram, given(attributes))
     }
-}
-
-fn refuse(message: &'static str) -> *mut py::PyObject {
-    Python::attach(|python| pyo3::exceptions::PyTypeError::new_err(message).restore(python));
-    ptr::null_mut()
 }
 
 /// `remove(attributes=None)`: take a series out; whether there was one.

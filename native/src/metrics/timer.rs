@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use super::cell::Amount;
 use super::handle::Handle;
 use crate::clock::{seconds, ticks};
-use crate::ffi::{allocate, arguments, free, none, Interned, TypeSpec};
+use crate::ffi::{allocate, arguments, free, none, refuse, Interned, TypeSpec};
 
 static TOKEN: AtomicPtr<py::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
 static FUNCTION: AtomicPtr<py::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
@@ -210,11 +210,7 @@ unsafe extern "C" fn new_function(
         if py::PyTuple_GET_SIZE(args) != 2
             || !super::objects::is_histogram(py::PyTuple_GET_ITEM(args, 0))
         {
-            Python::attach(|python| {
-                let message = "TimedFunction() needs a histogram and a callable";
-                pyo3::exceptions::PyTypeError::new_err(message).restore(python);
-            });
-            return ptr::null_mut();
+            return refuse("TimedFunction() needs a histogram and a callable");
         }
         let timed = allocate::<TimedFunction>(kind);
         if timed.is_null() {

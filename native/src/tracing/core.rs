@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use flight::Flight;
 use pyo3::ffi as py;
-use spans::record::Text;
 
 use super::ids::Ids;
 use super::pairs::Limit;
 use super::wall::Wall;
-use crate::names::Names;
+use crate::names::{Name, Names};
 
 /// Why a span does not reach its ring.
 #[derive(Clone, Copy, Debug)]
@@ -191,15 +190,15 @@ impl Hot {
     /// # Safety
     /// `name` is a str; the result borrows from it.
     #[inline(always)]
-    pub unsafe fn known_name<'a>(&mut self, name: *mut py::PyObject) -> Option<Text<'a>> {
+    pub unsafe fn known_name<'a>(&mut self, name: *mut py::PyObject) -> Option<Name<'a>> {
         unsafe { self.names.known_name(&self.flight, name) }
     }
 
-    /// The id of a name in the ring's table, if there is room for it.
+    /// A name as it is written.
     ///
     /// # Safety
     /// The GIL is held.
-    pub unsafe fn id_of(&mut self, bytes: &[u8]) -> Option<u32> {
-        unsafe { self.names.id_of(&self.flight, bytes) }
+    pub unsafe fn name_of<'a>(&mut self, bytes: &'a [u8]) -> Name<'a> {
+        unsafe { self.names.name_of(&self.flight, bytes) }
     }
 }

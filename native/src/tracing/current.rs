@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::hooks::Hooks;
 use super::span::{span_of, Span};
 use super::tracer::{current_context, start, Call};
-use crate::ffi::{allocate, free, none, TypeSpec};
+use crate::ffi::{allocate, free, none, refuse, TypeSpec};
 
 static CURRENT: AtomicPtr<py::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
 
@@ -22,6 +22,11 @@ struct Current {
     call: Call,
     /// Null outside of the block.
     span: *mut py::PyObject,
+    /// The context it was made the current one in.
+    ///
+    /// Held until the variable has another value: `CPython`'s cache of a variable's value is a borrowed reference, and
+    /// code that runs while a collection interrupts a reset reads it.
+    context: *mut py::PyObject,
     token: *mut py::PyObject,
 }
 
@@ -68,37 +73,60 @@ unsafe extern "C" fn enter(object: *mut py::PyObject, _: *mut py::PyObject) -> *
         if span.is_null() {
             return span;
         }
-        current.token = attach(Hooks::connected(), span);
+        (current.context, current.token) = attach(Hooks::connected(), span);
         current.span = py::Py_NewRef(span);
         span
     }
 }
 
-/// Make a span the current one; what takes it back, owned, or null.
+/// Make a span the current one: its context, and what takes it back, both owned or null.
 #[inline(always)]
-unsafe fn attach(hooks: &Hooks, span: *mut py::PyObject) -> *mut py::PyObject {
+unsafe fn attach(hooks: &Hooks, span: *mut py::PyObject) -> (*mut py::PyObject, *mut py::PyObject) {
     unsafe {
-        let context = context_with(hooks, span);
+        let before = current_context(hooks);
+        if before == hooks.unset && !hooks.variable.is_null() {
+            ground(hooks);
+        }
+        let context = context_with(hooks, before, span);
+        py::Py_XDECREF(before);
         if context.is_null() {
             py::PyErr_Clear();
-            return ptr::null_mut();
+            return (context, ptr::null_mut());
         }
         let token = if hooks.variable.is_null() {
             py::PyObject_CallOneArg(hooks.attach, context)
         } else {
             py::PyContextVar_Set(hooks.variable, context)
         };
-        py::Py_DECREF(context);
         if token.is_null() {
             py::PyErr_Clear();
         }
-        token
+        (context, token)
     }
 }
 
-/// The current context with another span in it; owned.
+/// Give the variable a value of its own, an empty context, where it has none yet: once for each thread or task.
+///
+/// To reset a variable to no value is not safe in `CPython`: code that a collection runs in the middle of it and that
+/// reads the variable leaves the value that is about to be freed in the variable's cache.
+#[cold]
+unsafe fn ground(hooks: &Hooks) {
+    unsafe {
+        let token = py::PyContextVar_Set(hooks.variable, hooks.ground);
+        if token.is_null() {
+            py::PyErr_Clear();
+        }
+        py::Py_XDECREF(token);
+    }
+}
+
+/// A context with another span in it; owned.
 #[inline(always)]
-unsafe fn context_with(hooks: &Hooks, span: *mut py::PyObject) -> *mut py::PyObject {
+unsafe fn context_with(
+    hooks: &Hooks,
+    before: *mut py::PyObject,
+    span: *mut py::PyObject,
+) -> *mut py::PyObject {
     unsafe {
         let Some(new) = py::PyDict_Type.tp_new else {
             return ptr::null_mut();
@@ -111,12 +139,8 @@ unsafe fn context_with(hooks: &Hooks, span: *mut py::PyObject) -> *mut py::PyObj
         if context.is_null() {
             return context;
         }
-        let before = current_context(hooks);
-        if !before.is_null() {
-            if py::PyDict_Check(before) != 0 && py::PyDict_Size(before) > 0 {
-                py::PyDict_Update(context, before);
-            }
-            py::Py_DECREF(before);
+        if !before.is_null() && py::PyDict_Check(before) != 0 && py::PyDict_Size(before) > 0 {
+            py::PyDict_Update(context, before);
         }
         py::PyDict_SetItem(context, hooks.span_key, span);
         context
@@ -159,6 +183,7 @@ unsafe extern "C" fn exit(
             detach(hooks, token);
             py::Py_DECREF(token);
         }
+        py::Py_XDECREF(std::mem::replace(&mut current.context, ptr::null_mut()));
         let span = std::mem::replace(&mut current.span, ptr::null_mut());
         if span.is_null() {
             return none();
@@ -206,11 +231,7 @@ unsafe extern "C" fn call(
 ) -> *mut py::PyObject {
     unsafe {
         if py::PyTuple_GET_SIZE(args) != 1 {
-            Python::attach(|python| {
-                let message = "start_as_current_span() decorates one function";
-                pyo3::exceptions::PyTypeError::new_err(message).restore(python);
-            });
-            return ptr::null_mut();
+            return refuse("start_as_current_span() decorates one function");
         }
         Hooks::connected().decorate(object, py::PyTuple_GET_ITEM(args, 0))
     }
@@ -228,6 +249,7 @@ unsafe extern "C" fn dealloc(object: *mut py::PyObject) {
     unsafe {
         let current = &*object.cast::<Current>();
         py::Py_XDECREF(current.token);
+        py::Py_XDECREF(current.context);
         py::Py_XDECREF(current.span);
         for object in held(&current.call) {
             py::Py_XDECREF(object);

@@ -50,6 +50,10 @@ methods!(
 pub struct Hooks {
     /// The `ContextVar` of the current context; null when another runtime context is in use.
     pub variable: *mut py::PyObject,
+    /// What the variable gives where nothing has given it a value.
+    pub unset: *mut py::PyObject,
+    /// The empty context it is given there.
+    pub ground: *mut py::PyObject,
     pub get_current: *mut py::PyObject,
     pub attach: *mut py::PyObject,
     pub detach: *mut py::PyObject,
@@ -80,6 +84,8 @@ pub fn connect_traces(module: &Bound<'_, PyAny>) -> PyResult<()> {
         } else {
             variable.into_ptr()
         },
+        unset: keep("unset")?,
+        ground: keep("GROUND")?,
         get_current: keep("get_current")?,
         attach: keep("attach")?,
         detach: keep("detach")?,
@@ -353,7 +359,10 @@ unsafe fn none_is_null(object: *mut py::PyObject) -> *mut py::PyObject {
 pub static FAILED: AtomicU64 = AtomicU64::new(0);
 
 /// Call a function of the kit's; null without an exception when it raises. An exception that is under way stays.
-unsafe fn call(function: *mut py::PyObject, arguments: &[*mut py::PyObject]) -> *mut py::PyObject {
+pub unsafe fn call(
+    function: *mut py::PyObject,
+    arguments: &[*mut py::PyObject],
+) -> *mut py::PyObject {
     unsafe {
         let (mut kind, mut value, mut trace) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         let raised = !py::PyErr_Occurred().is_null();

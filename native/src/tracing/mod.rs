@@ -3,10 +3,10 @@
 mod core;
 mod current;
 mod durations;
-mod hooks;
+pub mod hooks;
 mod ids;
 mod outlet;
-mod pairs;
+pub mod pairs;
 mod provider;
 mod span;
 mod tracer;
@@ -18,7 +18,8 @@ use pyo3::prelude::*;
 pub use ids::seed;
 pub use outlet::verdict_of;
 pub use provider::Traces;
-pub use span::{span_of, SAMPLED};
+pub use span::{span_of, Ids, SAMPLED};
+pub use tracer::ids_in;
 
 /// Put the types into the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -59,6 +59,8 @@ pub struct Begin {
     pub ids: Ids,
     pub parent: Ids,
     pub parent_remote: bool,
+    /// When the tick began that the parent belongs to; zero without one.
+    pub tick_ns: u64,
     /// Owned, or null.
     pub trace_state: *mut py::PyObject,
     pub parent_state: *mut py::PyObject,
@@ -83,6 +85,8 @@ pub struct Span {
     pub start_ns: u64,
     pub end_ns: u64,
     pub budget_ns: u64,
+    /// When the tick began that it belongs to; zero without one.
+    pub tick_ns: u64,
     pub trace_state: *mut py::PyObject,
     parent_state: *mut py::PyObject,
     context: *mut py::PyObject,
@@ -154,6 +158,10 @@ pub unsafe fn begin(tracer: *mut py::PyObject, hot: &mut Hot, begin: &Begin) -> 
         } else {
             span.start_ticks = ticks();
             span.start_ns = core.wall.date_ns(span.start_ticks);
+        }
+        span.tick_ns = begin.tick_ns;
+        if span.tracer().starts_ticks() && span.marks & marks::LOCAL_ROOT != 0 {
+            span.tick_ns = span.start_ns;
         }
         if hot.ended == Ended::Wanted && span.ids.flags & SAMPLED != 0 {
             written::announce(object.cast(), hot);

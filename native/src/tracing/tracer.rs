@@ -16,7 +16,7 @@ use crate::ffi::{allocate, free, Interned, TypeSpec};
 
 mod start;
 
-pub use start::{current_context, start, Call};
+pub use start::{current_context, ids_in, start, Call};
 
 static TRACER: AtomicPtr<py::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
 
@@ -33,6 +33,8 @@ pub struct Tracer {
     enabled: Cell<bool>,
     /// How long its local roots may take, nanoseconds; 0 without a budget.
     budget_ns: Cell<u64>,
+    /// Whether its local roots are ticks, whose start the spans below remember.
+    starts_ticks: Cell<bool>,
     /// Another tracer that does the work for now; null mostly.
     delegate: Cell<*mut py::PyObject>,
 }
@@ -51,6 +53,11 @@ impl Tracer {
     #[inline(always)]
     pub fn budget_ns(&self) -> u64 {
         self.budget_ns.get()
+    }
+
+    #[inline(always)]
+    pub fn starts_ticks(&self) -> bool {
+        self.starts_ticks.get()
     }
 
     /// The scope's entry in the ring's table.
@@ -93,6 +100,7 @@ pub fn new_tracer(
         ptr::write(&raw mut (*tracer).entry, Cell::new((0, 0)));
         ptr::write(&raw mut (*tracer).enabled, Cell::new(enabled));
         ptr::write(&raw mut (*tracer).budget_ns, Cell::new(0));
+        ptr::write(&raw mut (*tracer).starts_ticks, Cell::new(false));
         ptr::write(&raw mut (*tracer).delegate, Cell::new(ptr::null_mut()));
         Ok(Bound::from_owned_ptr(python, tracer.cast()).unbind())
     }
@@ -177,6 +185,17 @@ unsafe extern "C" fn set_budget(
     }
 }
 
+/// `_start_ticks()`: its local roots are ticks from now on.
+unsafe extern "C" fn start_ticks(
+    object: *mut py::PyObject,
+    _: *mut py::PyObject,
+) -> *mut py::PyObject {
+    unsafe {
+        (*object.cast::<Tracer>()).starts_ticks.set(true);
+        crate::ffi::none()
+    }
+}
+
 /// `_delegate(tracer)`: have another tracer do the work from now on; `None` takes it back.
 unsafe extern "C" fn delegate(
     object: *mut py::PyObject,
@@ -252,6 +271,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
             set_budget,
             py::METH_O,
             c"How long its local roots may take.",
+        )
+        .plain(
+            c"_start_ticks",
+            start_ticks,
+            py::METH_NOARGS,
+            c"Have its local roots be ticks.",
         )
         .plain(
             c"_delegate",

@@ -1,5 +1,6 @@
 //! An ended span as a record in the ring.
 
+use ::redaction::Verdict;
 use flight::{OpenSpan, MAX_RECORD};
 use pyo3::ffi as py;
 use spans::record::{kind, Head, Text, Value, Writer};
@@ -8,7 +9,8 @@ use super::core::{Core, Hot, Loss};
 use super::hooks::Hooks;
 use super::pairs::Pairs;
 use super::span::Span;
-use crate::names::utf8;
+use crate::names::{utf8, Name};
+use crate::redaction::{inherited, with_text, with_value};
 
 /// Longer names and descriptions are cut, bytes.
 const LONGEST_NAME: usize = 1 << 14;
@@ -21,11 +23,11 @@ const DEPTH: usize = 8;
 
 /// How texts get into a record.
 pub trait Texts {
-    /// A name or a key, which comes again.
+    /// A name or a key, which comes again, without secrets.
     ///
     /// # Safety
     /// `name` is a str that lives as long as the result.
-    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Text<'a>;
+    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Name<'a>;
 
     /// Use any other text.
     ///
@@ -43,11 +45,11 @@ struct Straight<'a> {
 
 impl Texts for Straight<'_> {
     #[inline(always)]
-    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Text<'a> {
+    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Name<'a> {
         unsafe {
             self.hot.known_name(name).unwrap_or_else(|| {
                 self.gave_up = true;
-                Text::default()
+                Name::NONE
             })
         }
     }
@@ -65,18 +67,22 @@ impl Texts for Straight<'_> {
 struct Aside<'a>(&'a Core);
 
 impl Texts for Aside<'_> {
-    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Text<'a> {
+    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Name<'a> {
         unsafe {
             if let Some(known) = self.0.hot().known_name(name) {
                 return known;
             }
-            let mut id = None;
+            let mut known = Name::UNKNOWN;
             in_utf8(name, |text| {
                 if let Text::Inline(bytes) = text {
-                    id = self.0.hot().id_of(bytes);
+                    let Name { text, verdict } = self.0.hot().name_of(bytes);
+                    if let Text::Known(id) = text {
+                        let text = Text::Known(id);
+                        known = Name { text, verdict };
+                    }
                 }
             });
-            id.map_or(Text::Inline(b"?"), Text::Known)
+            known
         }
     }
 
@@ -89,8 +95,8 @@ impl Texts for Aside<'_> {
 pub struct InFull;
 
 impl Texts for InFull {
-    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Text<'a> {
-        Text::Inline(unsafe { utf8(name) }.unwrap_or(b"?"))
+    unsafe fn name<'a>(&mut self, name: *mut py::PyObject) -> Name<'a> {
+        unsafe { utf8(name) }.map_or(Name::UNKNOWN, Name::inline)
     }
 
     unsafe fn text(&mut self, text: *mut py::PyObject, put: impl FnOnce(Text<'_>)) {
@@ -103,7 +109,7 @@ impl Texts for InFull {
 pub unsafe fn announce(object: *mut py::PyObject, hot: &mut Hot) {
     unsafe {
         let span = &mut *object.cast::<Span>();
-        let name = match hot.known_name(span.name()) {
+        let name = match hot.known_name(span.name()).map(|name| name.text) {
             Some(Text::Known(id)) => id,
             _ => 0,
         };
@@ -209,7 +215,7 @@ unsafe fn compose(
             parent_id: span.parent.span.to_be_bytes(),
             start_ns: span.start_ns,
             end_ns: span.end_ns,
-            name: cut(texts.name(span.name())),
+            name: cut(texts.name(span.name()).text),
             scope,
             kind: span.kind,
             status: span.status,
@@ -221,7 +227,9 @@ unsafe fn compose(
             dropped_links: more.map_or(0, |more| more.dropped_links),
         });
         if !span.status_text.is_null() {
-            texts.text(span.status_text, |text| writer.status_message(cut(text)));
+            texts.text(span.status_text, |text| {
+                with_text(Verdict::Open, text, |text| writer.status_message(cut(text)));
+            });
         }
         if !span.trace_state.is_null() {
             write_trace_state(&mut writer, span.trace_state);
@@ -230,7 +238,7 @@ unsafe fn compose(
         if let Some(more) = more {
             for event in &more.events {
                 let before = writer.position();
-                let name = cut(texts.name(event.name));
+                let name = cut(texts.name(event.name).text);
                 writer.event(event.time_ns, name, event.attributes.dropped);
                 write_pairs(&mut writer, texts, &event.attributes);
                 if writer.overflowed() {
@@ -270,15 +278,23 @@ unsafe fn write_pairs(writer: &mut Writer<'_>, texts: &mut impl Texts, pairs: &P
 pub unsafe fn write_attribute(
     writer: &mut Writer<'_>,
     texts: &mut impl Texts,
-    key: Text<'_>,
+    key: Name<'_>,
     value: *mut py::PyObject,
     depth: usize,
 ) {
     unsafe {
+        let Name {
+            text: name,
+            verdict,
+        } = key;
         if let Some(value) = plain(value) {
-            writer.attribute(key, value);
+            with_value(verdict, value, |value| writer.attribute(name, value));
         } else if py::PyUnicode_Check(value) != 0 {
-            texts.text(value, |text| writer.attribute(key, Value::Text(text)));
+            texts.text(value, |text| {
+                with_text(verdict, text, |text| {
+                    writer.attribute(name, Value::Text(text));
+                });
+            });
         } else {
             write_nested(writer, texts, key, value, depth);
         }
@@ -289,18 +305,22 @@ pub unsafe fn write_attribute(
 unsafe fn write_nested(
     writer: &mut Writer<'_>,
     texts: &mut impl Texts,
-    key: Text<'_>,
+    key: Name<'_>,
     value: *mut py::PyObject,
     depth: usize,
 ) {
     unsafe {
+        let Name { text: key, verdict } = key;
         if py::PyFloat_Check(value) != 0 {
-            writer.attribute(key, Value::Float(py::PyFloat_AS_DOUBLE(value)));
+            let value = Value::Float(py::PyFloat_AS_DOUBLE(value));
+            with_value(verdict, value, |value| writer.attribute(key, value));
         } else if py::PyLong_Check(value) != 0 {
             let mut overflow = 0;
             let whole = py::PyLong_AsLongLongAndOverflow(value, &raw mut overflow);
             if overflow == 0 {
-                return writer.attribute(key, Value::Int(whole));
+                return with_value(verdict, Value::Int(whole), |value| {
+                    writer.attribute(key, value);
+                });
             }
             // Unlike `str()` this runs no code of anybody's, whatever the integer calls itself.
             let digits = py::PyNumber_ToBase(value, 10);
@@ -308,16 +328,18 @@ unsafe fn write_nested(
                 py::PyErr_Clear();
                 writer.attribute(key, Value::None);
             } else {
-                writer.attribute(key, Value::Text(text(digits)));
+                with_text(verdict, text(digits), |text| {
+                    writer.attribute(key, Value::Text(text));
+                });
                 py::Py_DECREF(digits);
             }
         } else if py::PyTuple_Check(value) != 0 && depth < DEPTH {
             let array = writer.array_attribute(key);
-            write_elements(writer, texts, value, depth + 1);
+            write_elements(writer, texts, verdict, value, depth + 1);
             writer.end_array(array);
         } else if py::PyDict_Check(value) != 0 && depth < DEPTH {
             let map = writer.map_attribute(key);
-            write_entries(writer, texts, value, depth + 1);
+            write_inside(writer, texts, verdict, value, depth + 1);
             writer.end_map(map);
         } else {
             writer.attribute(key, Value::None);
@@ -328,6 +350,7 @@ unsafe fn write_nested(
 unsafe fn write_elements(
     writer: &mut Writer<'_>,
     texts: &mut impl Texts,
+    verdict: Verdict,
     tuple: *mut py::PyObject,
     depth: usize,
 ) {
@@ -335,16 +358,18 @@ unsafe fn write_elements(
         for index in 0..py::PyTuple_GET_SIZE(tuple) {
             let item = py::PyTuple_GET_ITEM(tuple, index);
             if let Some(value) = plain(item) {
-                writer.element(value);
+                with_value(verdict, value, |value| writer.element(value));
             } else if py::PyUnicode_Check(item) != 0 {
-                texts.text(item, |text| writer.element(Value::Text(text)));
+                texts.text(item, |text| {
+                    with_text(verdict, text, |text| writer.element(Value::Text(text)));
+                });
             } else if py::PyTuple_Check(item) != 0 && depth < DEPTH {
                 let array = writer.array_element();
-                write_elements(writer, texts, item, depth + 1);
+                write_elements(writer, texts, verdict, item, depth + 1);
                 writer.end_array(array);
             } else if py::PyDict_Check(item) != 0 && depth < DEPTH {
                 let map = writer.map_element();
-                write_entries(writer, texts, item, depth + 1);
+                write_inside(writer, texts, verdict, item, depth + 1);
                 writer.end_map(map);
             } else {
                 writer.element(Value::None);
@@ -359,10 +384,22 @@ pub unsafe fn write_entries(
     dict: *mut py::PyObject,
     depth: usize,
 ) {
+    unsafe { write_inside(writer, texts, Verdict::Open, dict, depth) }
+}
+
+/// The entries of a mapping under a key, whose verdict holds for them, too.
+unsafe fn write_inside(
+    writer: &mut Writer<'_>,
+    texts: &mut impl Texts,
+    outer: Verdict,
+    dict: *mut py::PyObject,
+    depth: usize,
+) {
     unsafe {
         let (mut position, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
         while py::PyDict_Next(dict, &raw mut position, &raw mut key, &raw mut value) != 0 {
-            let key = texts.name(key);
+            let mut key = texts.name(key);
+            key.verdict = inherited(outer, key.verdict);
             write_attribute(writer, texts, key, value, depth);
         }
     }

@@ -21,6 +21,28 @@ PROMETHEUS = "prometheus_client"
 NONE = "no telemetry"
 
 ATTRIBUTES = {"trading.venue.name": "binance", "trading.instrument.symbol": "BTC/USDT"}
+RECORD: dict[str, object] = {
+    **ATTRIBUTES,
+    "trading.order.client_id": "7f3a9c12-8d4e-4b6a-9f21-3c5d7e8f9a0b",
+    "trading.order.id": "28457120045",
+    "trading.order.side": "buy",
+    "trading.order.type": "limit",
+    "trading.order.time_in_force": "gtc",
+    "trading.order.status": "partially_filled",
+    "trading.order.quantity": 0.25,
+    "trading.order.price": 43_210.12,
+    "trading.order.cumulative_quantity": 0.15,
+    "trading.order.leaves_quantity": 0.1,
+    "trading.execution.id": "4051177123",
+    "trading.execution.liquidity": "added",
+    "trading.execution.quantity": 0.05,
+    "trading.execution.price": 43_210.1,
+    "trading.execution.commission": 0.000_05,
+    "trading.currency": "USDT",
+    "trading.strategy.name": "basis-btc",
+    "trading.order.transact_time": "2025-01-15T14:23:45.123456Z",
+}
+"""What is known of an order that is partly filled: 20 fields."""
 OBSERVED = 100
 """Series of the observable instrument."""
 PER_INSTRUMENT = 1_000
@@ -52,6 +74,8 @@ class Contender:
     hundred = range(100)
     now = staticmethod(time.perf_counter)
     perf_counter_ns = staticmethod(time.perf_counter_ns)
+    time_ns = staticmethod(time.time_ns)
+    event_time = time.time_ns()
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint

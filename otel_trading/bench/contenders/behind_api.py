@@ -18,6 +18,7 @@ from otel_trading.bench.contenders.base import (
     Made,
     SpanEncoder,
 )
+from otel_trading.bench.contenders.by_hand import execution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +36,10 @@ class BehindApi(Contender):
 
     @cached_property
     def tracer(self) -> Made:
+        raise NotImplementedError
+
+    @cached_property
+    def logger(self) -> logging.Logger:
         raise NotImplementedError
 
     def instrument(self, kind: str, name: str) -> Made:
@@ -61,6 +66,11 @@ class BehindApi(Contender):
         from opentelemetry.trace import set_span_in_context
 
         return set_span_in_context(self.span)
+
+    @cached_property
+    def filled(self) -> Made:
+        """Reports an execution by hand."""
+        return execution(self.meter, self.tracer.start_span("order"), self.logger)
 
     @cached_property
     def counter(self) -> Made:

@@ -112,21 +112,40 @@ class BasisBot:
             close_position: False where there is no venue any more to do that on.
 
         """
-        self._stopping = True
+        self.stop_new_orders()
         try:
-            if self._trading is not None:
-                if not close_position:
-                    self._trading.cancel()
-                await asyncio.wait([self._trading])
-            for _ in range(_LAST_ATTEMPTS if close_position else 0):
-                if (way_out := self._way_out()) is not None:
-                    await self._trade(way_out)
+            if close_position:
+                await self.close_positions()
+            else:
+                await self.give_up()
         finally:
-            for task in self._watching:
-                task.cancel()
-            await asyncio.gather(*self._watching, return_exceptions=True)
-            for venue in self._venues.values():
-                await venue.exchange.close()
+            await self.disconnect()
+
+    def stop_new_orders(self) -> None:
+        """Begin no more trades."""
+        self._stopping = True
+
+    async def close_positions(self) -> None:
+        """Finish the trade that is under way, and close the position."""
+        if self._trading is not None:
+            await asyncio.wait([self._trading])
+        for _ in range(_LAST_ATTEMPTS):
+            if (way_out := self._way_out()) is not None:
+                await self._trade(way_out)
+
+    async def give_up(self) -> None:
+        """Leave the trade that is under way as it is."""
+        if self._trading is not None:
+            self._trading.cancel()
+            await asyncio.wait([self._trading])
+
+    async def disconnect(self) -> None:
+        """Watch nothing any more, and close the clients."""
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        for venue in self._venues.values():
+            await venue.exchange.close()
 
     def _on_frame(self, venue: VenueName, stream: str, message: dict[str, Any]) -> None:
         """Every frame of market data comes by here, on the event loop."""
@@ -143,7 +162,7 @@ class BasisBot:
         if spot is None or perp is None:
             return
         self._signal = self.strategy.on_quotes(spot, perp, self._market_time)
-        if self._trading is not None or self._stopping or now_ns < self._not_before_ns:
+        if self._trading is not None or self._stopping or self._report.stopped or now_ns < self._not_before_ns:
             return
         if self._signal is None and abs(self.portfolio.naked) < DUST:
             return
@@ -161,7 +180,7 @@ class BasisBot:
         if refused_by is None:
             await self._trade(signal)
         else:
-            self._report.limit_reached(refused_by)
+            self._report.limit_reached(refused_by, *self.portfolio.usage(refused_by))
 
     def _way_out(self) -> Signal | None:
         """The signal that closes what is held, whatever the basis."""
@@ -173,6 +192,7 @@ class BasisBot:
     async def _trade(self, signal: Signal) -> None:
         """Send both legs at once, wait for their fills, and leave no leg alone."""
         with self._report.tick_to_trade(signal) as trade:
+            trade.begun(signal)
             legs = [leg for venue in VENUES if (leg := self._leg(venue, signal)) is not None]
             async with asyncio.TaskGroup() as group:
                 for leg in legs:
@@ -225,8 +245,12 @@ class BasisBot:
     ) -> Order:
         venue, quote = self._venues[name], self.quotes[name]
         slippage = self.settings.slippage_bps * reach / 1e4
-        price = quote.ask * (1 + slippage) if side == "buy" else quote.bid * (1 - slippage)
-        return Order(next(self._client_ids), name, venue.symbol, side, quantity, venue.limit(price), purpose, reduces)
+        seen = quote.ask if side == "buy" else quote.bid
+        limit = venue.limit(seen * (1 + slippage if side == "buy" else 1 - slippage))
+        expected = Decimal(str(seen))
+        return Order(
+            next(self._client_ids), name, venue.symbol, side, quantity, limit, purpose, reduces, expected=expected
+        )
 
     def _book(self, order: Order, fill: Fill) -> None:
         realized = self.portfolio.take(order, fill)

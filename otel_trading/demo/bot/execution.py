@@ -86,7 +86,6 @@ class Executor:
         parameters: dict[str, Any] = {"timeInForce": "IOC", "clientOrderId": order.client_id}
         if order.reduces and order.venue == "perp":
             parameters["reduceOnly"] = True
-        self._report.order_submitted(order)
         try:
             answer = await exchange.create_order(
                 order.symbol, "limit", order.side, float(order.quantity), float(order.price), parameters

@@ -8,8 +8,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
     from otel_trading.demo.bot.strategy import Side, VenueName
 
 Status = Literal["pending_new", "new", "partially_filled", "filled", "canceled", "expired", "rejected", "unknown"]
@@ -42,6 +40,7 @@ class Order:
         price: the limit.
         purpose: why it was sent: a ``leg`` of a trade, or to ``unwind`` one that was left alone.
         reduces: whether it may only make the position smaller.
+        expected: the price that the bot saw.
 
     """
 
@@ -53,12 +52,11 @@ class Order:
     price: Decimal
     purpose: Literal["leg", "unwind"] = "leg"
     reduces: bool = False
+    expected: Decimal | None = None
     status: Status = "pending_new"
     id: str = ""
     reported: Decimal = ZERO  # what the venue says is filled; the fills themselves may still be on their way
     fills: dict[str, Fill] = field(default_factory=dict)
-    sent_ns: int = 0
-    context: Context | None = None  # of the trace it belongs to: its fills arrive on another task
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

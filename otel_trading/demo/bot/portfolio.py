@@ -106,6 +106,12 @@ class Portfolio:
             return None
         return "buy" if spot - perp > 0 else "sell"
 
+    def usage(self, limit: str) -> tuple[Decimal, Decimal]:
+        """How much of a limit is used, and how much is allowed."""
+        if limit == "position":
+            return max(abs(position.quantity) for position in self.positions.values()), self.limits.position
+        return -self.realized, self.limits.daily_loss
+
     def refuses(self, quantity: Decimal) -> str | None:
         """Name the limit that opening ``quantity`` more would break."""
         if max(abs(position.quantity) for position in self.positions.values()) + quantity > self.limits.position:

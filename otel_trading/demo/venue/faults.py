@@ -11,11 +11,12 @@ from otel_trading.demo.venue.market import VENUES, VenueName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FaultKind = Literal["disconnect", "silent", "slow_ack", "reject", "clock_skew"]
+FaultKind = Literal["disconnect", "silent", "malformed", "slow_ack", "reject", "clock_skew"]
 
 ALLOWED = (
-    "disconnect:VENUE[:FOR], silent:VENUE[:FOR], slow_ack:VENUE:DELAY[:FOR], reject:VENUE:FRACTION[@CODE][:FOR], "
-    "clock_skew:VENUE:OFFSET[:FOR]; VENUE is spot or perp, DELAY, OFFSET and FOR are times such as 900ms or 10s, "
+    "disconnect:VENUE[:FOR], silent:VENUE[:FOR], malformed:VENUE[:FOR], slow_ack:VENUE:DELAY[:FOR], "
+    "reject:VENUE:FRACTION[@CODE][:FOR], clock_skew:VENUE:OFFSET[:FOR]; "
+    "VENUE is spot or perp, DELAY, OFFSET and FOR are times such as 900ms or 10s, "
     "FRACTION is between 0 and 1, CODE is a venue error code such as -2010"
 )
 

@@ -23,7 +23,7 @@ class Feed:
 
     Args:
         symbol: the instrument's lower-case id, the first part of a stream's name.
-        faults: the venue's faults; ``silent`` and ``clock_skew`` act here.
+        faults: the venue's faults; ``silent``, ``malformed`` and ``clock_skew`` act here.
 
     """
 
@@ -35,6 +35,7 @@ class Feed:
         self.sent: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.silenced: Counter[str] = Counter()
+        self.malformed: Counter[str] = Counter()
 
     def subscribers(self) -> dict[str, int]:
         """Return how many sockets are subscribed to each stream."""
@@ -58,6 +59,9 @@ class Feed:
         skew = self._faults.get("clock_skew")
         if skew is not None:
             payload = shift_times(payload, round(skew.value * 1000))
+        if self._faults.get("malformed") is not None:
+            payload = payload[: len(payload) // 2]
+            self.malformed[stream] += 1
         delivered = False
         for socket in tuple(sockets):
             try:

@@ -130,6 +130,7 @@ class Venue(ABC, Generic[AccountT]):
             "sent": dict(self.feed.sent),
             "dropped": dict(self.feed.dropped),
             "silenced": dict(self.feed.silenced),
+            "malformed": dict(self.feed.malformed),
             "subscribers": {**self.feed.subscribers(), "user": self.users.subscribers},
             "orders": dict(self.counts),
             "open_orders": len(self.engine.open_orders()),

@@ -154,7 +154,8 @@ class Venues:
         Returns:
             ``state`` (``waiting``, ``running``, ``finished`` or ``failed``), ``position_ns``, ``frames`` and, where it
             failed, the ``error`` of the replay, and for
-            ``spot`` and ``perp``: frames ``sent``, ``dropped`` (nobody subscribed) and ``silenced`` by stream, current
+            ``spot`` and ``perp``: frames ``sent`` (the ``malformed`` ones, too), ``dropped`` (nobody subscribed) and
+            ``silenced`` by stream, current
             ``subscribers``, ``orders`` by what became of them, ``open_orders`` and active ``faults``.
 
         """

@@ -1,181 +1,177 @@
-"""OTLP over gRPC, by grpcio."""
+"""OTLP over gRPC, by h2."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import threading
-from typing import TYPE_CHECKING, Any
+import math
+import socket
+import ssl
+from base64 import b64encode
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from otel_trading.export.delivery import Delivery, Outcome
-from otel_trading.export.transport import headers, statuses, tls
-from otel_trading.export.transport.watch import is_loopback
+from otel_trading.export.transport import grpc_answers, headers
+from otel_trading.export.transport.compression import gzipped
+from otel_trading.export.transport.exchange import Exchange
+from otel_trading.export.transport.proxies import proxy_of, tunnel
+from otel_trading.export.transport.watch import TimedSocket, TimedTlsSocket, timed
 from otel_trading.extras import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from otel_trading.export.destination import Destination, Signal
+    from otel_trading.export.transport.h2_connection import Connection
 
 _METHODS: dict[Signal, str] = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
     "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 }
-_RETRYABLE = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"})
-_MAYBE_ARRIVED = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE"})
-_NOT_CONNECTED = ("failed to connect", "resol", "connection refused", "handshake")
-_TLS = re.compile(r"OPENSSL_internal:(\w+)((?:: [\w -]+)?)")
-"""What OpenSSL says, within what gRPC says."""
-_MAX_ANSWER = 1 << 20
-_VERBOSITY = "GRPC_VERBOSITY"
+_OF_THE_PROTOCOL = frozenset(
+    {"connection", "content-type", "host", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"}
+)
+_AT_ONCE = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+_MOST_MILLISECONDS = 99_999_999
 
 
-class GrpcTransport:
-    """Sends requests over one channel, which connects and reconnects by itself."""
+class GrpcTransport(Exchange):
+    """Makes unary calls by h2, in the thread that calls it; there is nothing that a fork could leave in between."""
 
     def __init__(self, signal: Signal, destination: Destination, agent: str) -> None:
-        with _quiet():
-            self._grpc: Any = require("grpc", extra="grpc")
-        self._signal: Signal = signal
-        self._destination = destination
-        gzip = destination.compression == "gzip"
-        self._compression = self._grpc.Compression.Gzip if gzip else self._grpc.Compression.NoCompression
-        self._metadata = tuple((name.lower(), value) for name, value in destination.headers.items())
-        self._options = (
-            ("grpc.primary_user_agent", agent),
-            ("grpc.max_receive_message_length", _MAX_ANSWER),
-            ("grpc.max_reconnect_backoff_ms", 5_000),  # when to try again is the queue's decision
-            ("grpc.initial_reconnect_backoff_ms", 500),
-            ("grpc.enable_http_proxy", 0 if is_loopback(urlsplit(destination.url).hostname or "") else 1),
+        require("h2", extra="grpc")
+        from otel_trading.export.transport import h2_connection
+
+        super().__init__(signal, destination)
+        self._http2 = h2_connection
+        self._compresses = destination.compression == "gzip"
+        self._headers = self._metadata(agent)
+        self._connection: Connection | None = None
+
+    def _metadata(self, agent: str) -> list[tuple[str, str]]:
+        """The headers of every request: they stay the same, so that HTTP/2 sends each of them once."""
+        parts = urlsplit(self._url)
+        ours = {
+            ":method": "POST",
+            ":scheme": parts.scheme,
+            ":authority": parts.netloc,
+            ":path": _METHODS[self._signal],
+            "te": "trailers",
+            "content-type": "application/grpc",
+            "user-agent": agent,
+            "grpc-timeout": _timeout(self._destination.timeout),
+            "grpc-accept-encoding": "identity",
+            **({"grpc-encoding": "gzip"} if self._compresses else {}),
+        }
+        for name, value in {**self._credentials, **self._destination.headers}.items():
+            key = name.lower()
+            if key not in _OF_THE_PROTOCOL and not key.startswith("grpc-"):
+                ours[key] = _binary(value) if key.endswith("-bin") else value
+        return list(ours.items())
+
+    def _sent(self, request: bytes) -> Delivery:
+        self._watch.left()
+        body = gzipped(request) if self._compresses else request
+        message = b"".join((bytes((self._compresses,)), len(body).to_bytes(4), body))
+        kept = self._connection
+        if kept is not None and not kept.is_usable():
+            kept = None
+        try:
+            answer = (kept or self._connected()).exchange(self._headers, message)
+        except (self._http2.BrokenError, OSError) as error:
+            if kept is None or self._watch.sent or self._watch.closed or isinstance(error, TimeoutError):
+                raise
+            answer = self._connected().exchange(self._headers, message)  # it had ended, and nothing was done
+        if answer.is_too_long:
+            self._release()
+            return Delivery(Outcome.REFUSED, reason="answer is not OTLP (more than 1 MiB)")
+        return grpc_answers.delivery(
+            self._signal,
+            answer.headers,
+            bytes(answer.body),
+            limit=self._http2.MAX_ANSWER,
+            timeout=self._destination.timeout,
+            sent=self._watch.sent,
         )
-        self._begin()
 
-    def _begin(self) -> None:
-        self._lock = threading.Lock()
-        self._closed = False
-        self._channel: Any = None
-        self._call: Any = None
+    def _connected(self) -> Connection:
+        """A new connection; the files of certificates are read for it."""
+        self._release()
+        headers.check(self._destination.headers, headers.GRPC)
+        parts = urlsplit(self._url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        context = self._destination.credentials.context() if parts.scheme == "https" else None
+        plain = self._reached(host, port)
+        connected = plain if context is None else self._encrypted(plain, context, host)
+        self._connection = connection = self._http2.Connection(connected)
+        connection.begin()
+        return connection
 
-    def send(self, request: bytes) -> Delivery:
-        """Deliver a request, or say why not."""
+    def _reached(self, host: str, port: int) -> TimedSocket:
+        """A connection to the receiver, by the proxy if there is one."""
+        self._proxy = proxy = proxy_of(self._url, "grpc")
+        if proxy is None:
+            return self._watch.connect(host, port, _AT_ONCE)
+        parts = urlsplit(proxy.url)
+        if parts.scheme != "http":
+            raise ValueError(f"the proxy {proxy.place} is not one of http://")
+        connected = self._watch.connect(parts.hostname or "", parts.port or 80, _AT_ONCE)
         try:
-            with self._lock:
-                if self._closed:
-                    return _SHUT_DOWN
-                if self._channel is None:
-                    self._connect()
-                call = self._call
-            answer = call(request, self._destination.timeout, metadata=self._metadata, compression=self._compression)
-        except self._grpc.RpcError as error:
-            return self._failed(error)
-        except tls.CertificateError as error:
-            return Delivery(Outcome.RETRY, reason=str(error))
-        except (ValueError, TypeError) as error:
-            if self._closed:
-                return _SHUT_DOWN
-            return Delivery(Outcome.RETRY, reason=f"the request cannot be made: {error}")
-        return self._accepted(answer)
+            tunnel(connected, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", proxy.headers)
+        except BaseException:
+            connected.close()
+            raise
+        return connected
 
-    def close(self) -> None:
-        """Release the connection, which ends a request that is under way."""
-        with self._lock:
-            self._closed = True
-            channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
-
-    def restart_in_child(self) -> None:
-        """Begin with a channel of its own; the parent's is left as it is."""
-        _left_to_parents.append((self._channel, self._call))
-        self._begin()
-
-    def _connect(self) -> None:
-        headers.check(dict(self._metadata), headers.GRPC)
-        parts = urlsplit(self._destination.url)
-        target = f"{parts.netloc.rpartition('@')[2]}"
-        with _quiet():
-            if parts.scheme == "https":
-                authorities, key, certificate = self._destination.credentials.files()
-                credentials = self._grpc.ssl_channel_credentials(authorities, key, certificate)
-                self._channel = self._grpc.secure_channel(target, credentials, self._options)
-            else:
-                self._channel = self._grpc.insecure_channel(target, self._options)
-        self._call = self._channel.unary_unary(_METHODS[self._signal])
-
-    def _accepted(self, answer: bytes) -> Delivery:
+    def _encrypted(self, plain: TimedSocket, context: ssl.SSLContext, host: str) -> TimedTlsSocket:
+        context.set_alpn_protocols(["h2"])
         try:
-            rejected, message = statuses.partial_success(self._signal, answer)
-        except ValueError:
-            return Delivery(Outcome.REFUSED, reason="answer is not OTLP")
-        return Delivery(Outcome.SENT, rejected, message or None)
+            wrapped = timed(context, self._watch).wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise
+        if wrapped.selected_alpn_protocol() != "h2":
+            wrapped.close()
+            raise self._http2.BrokenError("the receiver does not speak HTTP/2 over TLS, as gRPC does")
+        return cast("TimedTlsSocket", wrapped)
 
-    def _failed(self, call: Any) -> Delivery:  # noqa: ANN401 - grpc.Call
-        if self._closed:
-            return _SHUT_DOWN
-        code, details = call.code().name, call.details() or ""
-        said = _last(details)
-        message, wait = _details(call)
-        reason = f"gRPC status {code}: {message or said}" if message or said else f"gRPC status {code}"
-        retryable = code in _RETRYABLE or (code == "RESOURCE_EXHAUSTED" and not _too_large(details))
-        if not retryable:
-            return Delivery(Outcome.REFUSED, reason=reason)
-        if code == "DEADLINE_EXCEEDED":
-            reason = f"no answer within {self._destination.timeout:g} s"
-        uncertain = code in _MAYBE_ARRIVED and not any(each in details.lower() for each in _NOT_CONNECTED)
-        if (told := _TLS.search(details)) is not None:
-            reason = f"TLS fails: {told[1].lower().replace('_', ' ')}{statuses.cut(told[2])}"
-            if self._destination.scheme_is_assumed:
-                reason = f"{reason}; without TLS the endpoint is http://{urlsplit(self._destination.url).netloc}"
-            self._reconnect()
-        return Delivery(Outcome.RETRY, reason=reason, retry_after=wait, uncertain=uncertain)
+    def _failed(self, error: Exception) -> Delivery:
+        failed = super()._failed(error)
+        self._release()
+        return failed
 
-    def _reconnect(self) -> None:
-        """Have the files of certificates read again: they may be others by then."""
-        with self._lock:
-            channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
+    def _said(self, error: Exception) -> str:
+        said = super()._said(error)
+        if isinstance(error, ssl.SSLError) and self._destination.scheme_is_assumed:
+            return f"{said}; without TLS the endpoint is http://{urlsplit(self._url).netloc}"
+        return said
 
+    def _missing(self) -> str:
+        if self._connection is not None and self._connection.began and not self._watch.sent:
+            return "the request is not taken"
+        return super()._missing()
 
-_SHUT_DOWN = Delivery(Outcome.RETRY, reason="shut down", uncertain=True)
-_left_to_parents: list[Any] = []
-"""Channels of the parent in a child: to let go of one would end its connections."""
+    def _release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _forget(self) -> None:
+        self._connection = None
 
 
-def _last(details: str) -> str:
-    """What gRPC says, without what it did before.
+def _binary(value: str) -> str:
+    """A value as gRPC sends those of headers that end in ``-bin``.
 
-    >>> _last("failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:4317: Failed to connect: refused")
-    'Failed to connect: refused'
+    >>> _binary("bot")
+    'Ym90'
     """
-    return statuses.cut(re.sub(r"^.*last error: \w+: (?:ipv[46]:\S+: )?", "", details, flags=re.DOTALL))
+    return b64encode(value.encode(errors="replace")).decode().rstrip("=")
 
 
-def _too_large(details: str) -> bool:
-    """The one kind of exhaustion that another try does not help."""
-    return "larger than max" in details
+def _timeout(seconds: float) -> str:
+    """The time a receiver has, in gRPC's form.
 
-
-def _details(call: Any) -> tuple[str, float | None]:  # noqa: ANN401 - grpc.Call
-    """What the receiver says in the rich form of an error."""
-    for name, value in call.trailing_metadata() or ():
-        if name == "grpc-status-details-bin":
-            with contextlib.suppress(ValueError):
-                return statuses.status_of(value)
-    return "", None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep gRPC's own lines from the bot's error stream, unless somebody asks for them: it reads this once."""
-    if _VERBOSITY in os.environ:
-        yield
-        return
-    os.environ[_VERBOSITY] = "NONE"
-    try:
-        yield
-    finally:
-        os.environ.pop(_VERBOSITY, None)
+    >>> _timeout(2.5), _timeout(1e6)
+    ('2500m', '1000000S')
+    """
+    milliseconds = max(1, math.ceil(seconds * 1_000))
+    return f"{milliseconds}m" if milliseconds <= _MOST_MILLISECONDS else f"{min(int(seconds), _MOST_MILLISECONDS)}S"

@@ -75,6 +75,15 @@ def without_user(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def place_of(url: str) -> str:
+    """Whom a URL leads to: what is said of one of its paths holds for all.
+
+    >>> place_of("https://bot:secret@collector:4318/v1/traces")
+    'https://collector:4318'
+    """
+    return urlunsplit(urlsplit(without_user(url))._replace(path="", query="", fragment=""))
+
+
 @cache
 def _agent() -> str:
     """Who sends, in the form that the OTLP specification recommends."""

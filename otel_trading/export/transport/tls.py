@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 
 class CertificateError(Exception):
@@ -24,27 +23,13 @@ class Credentials:
     client_key: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """For HTTPS; raises ``CertificateError``."""
+        """For connections; raises ``CertificateError``."""
         with _said("certificate", self.certificate):
             context = ssl.create_default_context(cafile=self.certificate)
         if self.client_certificate is not None:
             with _said("client_certificate", self.client_certificate, "client_key", self.client_key):
                 context.load_cert_chain(self.client_certificate, self.client_key, password=_no_password)
         return context
-
-    def files(self) -> tuple[bytes | None, bytes | None, bytes | None]:
-        """The trusted authorities, our key and our certificate; raises ``CertificateError``."""
-        self.context()  # says what is wrong in better words
-        with _said("certificate", self.certificate):
-            authorities = _content(self.certificate or ssl.get_default_verify_paths().cafile)
-        with _said("client_certificate", self.client_certificate, "client_key", self.client_key):
-            certificate = _content(self.client_certificate)
-            key = _content(self.client_key or self.client_certificate)
-        return authorities, key, certificate
-
-
-def _content(path: str | None) -> bytes | None:
-    return None if path is None else Path(path).read_bytes()
 
 
 def _no_password() -> str:

@@ -79,7 +79,7 @@ class Watch:
             with contextlib.suppress(OSError):
                 used.close()
 
-    def connect(self, host: str, port: int, options: Any) -> socket.socket:  # noqa: ANN401 - urllib3's socket options
+    def connect(self, host: str, port: int, options: Any) -> TimedSocket:  # noqa: ANN401 - urllib3's socket options
         """A connection to the first of the host's addresses that accepts one."""
         addresses = self._addresses(host, port)
         for position, address in enumerate(addresses):
@@ -91,9 +91,9 @@ class Watch:
                     raise
         raise OSError(f"{host} has no address")
 
-    def _connected(self, address: Address, options: Any, share: float) -> socket.socket:  # noqa: ANN401
+    def _connected(self, address: Address, options: Any, share: float) -> TimedSocket:  # noqa: ANN401
         family, kind, protocol, _, where = address
-        made = _TimedSocket(family, kind, protocol)
+        made = TimedSocket(family, kind, protocol)
         made.watch = self
         try:
             for option in options or ():
@@ -138,6 +138,15 @@ class _Timed:
 
     watch: Watch
 
+    def arrived(self, size: int) -> bytes | None:
+        """What is there already, so many bytes at most; ``None`` when nothing is."""
+        self.watch.left()
+        self.settimeout(0)  # type: ignore[attr-defined]
+        try:
+            return super().recv(size)  # type: ignore[misc,no-any-return]
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+
     def recv_into(self, *arguments: Any, **named: Any) -> int:  # noqa: ANN401 - the socket's own
         self.settimeout(self.watch.left())  # type: ignore[attr-defined]
         return super().recv_into(*arguments, **named)  # type: ignore[misc,no-any-return]
@@ -155,8 +164,8 @@ class _Timed:
         super().sendall(*arguments, **named)  # type: ignore[misc]
 
 
-class _TimedSocket(_Timed, socket.socket):
-    pass
+class TimedSocket(_Timed, socket.socket):
+    """A plain connection."""
 
 
 class TimedTlsSocket(_Timed, ssl.SSLSocket):

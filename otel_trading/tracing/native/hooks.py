@@ -5,6 +5,7 @@ The names are those the core looks up when it is connected.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import inspect
 import traceback
@@ -54,6 +55,8 @@ NO_TRACE_STATE = TraceState.get_default()
 
 _runtime = context_api._RUNTIME_CONTEXT  # noqa: SLF001 - the one place the current context is kept
 variable = _runtime._current_context if type(_runtime) is ContextVarsRuntimeContext else None  # noqa: SLF001
+unset = None if variable is None else contextvars.Context().run(variable.get)
+GROUND = Context()
 get_current = context_api.get_current
 attach = context_api.attach
 detach = context_api.detach

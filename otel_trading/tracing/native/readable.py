@@ -9,7 +9,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link
+from opentelemetry.trace import Link, Status
+
+from otel_trading import redaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def readable(span: _native.Span) -> ReadableSpan:
-    """A copy of a span as it is now."""
+    """A copy of a span as it is now, without secrets."""
     scope = span.instrumentation_scope
     return ReadableSpan(
-        name=span.name,
+        name=redaction.redact(span.name),
         context=span.context,
         parent=span.parent,
         resource=_resource(span.resource),
@@ -29,11 +31,17 @@ def readable(span: _native.Span) -> ReadableSpan:
         events=_list([_event(*event) for event in span._events], span.dropped_events),  # noqa: SLF001
         links=_list([_link(*each) for each in span._links], span.dropped_links),  # noqa: SLF001
         kind=span.kind,
-        status=span.status,
+        status=_status(span.status),
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=InstrumentationScope(scope.name, scope.version, scope.schema_url, scope.attributes),
     )
+
+
+def _status(status: Status) -> Status:
+    if not status.description:
+        return status
+    return Status(status.status_code, redaction.redact(status.description))
 
 
 def _resource(given: Any) -> Resource:  # noqa: ANN401 - the SDK's, or the attributes of one
@@ -42,14 +50,14 @@ def _resource(given: Any) -> Resource:  # noqa: ANN401 - the SDK's, or the attri
 
 def _bounded(attributes: dict[str, Any], dropped: int) -> BoundedAttributes:
     bounded = BoundedAttributes(attributes=None, immutable=False)
-    bounded._dict.update(attributes)  # noqa: SLF001 - cleaned and limited already
+    bounded._dict.update(redaction.attributes(attributes))  # noqa: SLF001 - cleaned and limited already
     bounded.dropped = dropped
     bounded._immutable = True  # noqa: SLF001
     return bounded
 
 
 def _event(name: str, time: int, attributes: dict[str, Any], dropped: int) -> Event:
-    return Event(name, _bounded(attributes, dropped), time)
+    return Event(redaction.redact(name), _bounded(attributes, dropped), time)
 
 
 def _link(context: Any, _: int, attributes: dict[str, Any], dropped: int) -> Link:  # noqa: ANN401

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_trading import _native
 from otel_trading.export.feeder import Feeder
+from otel_trading.tracing.native.latest import latest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,7 @@ class TraceShipper(Feeder[_native.TraceBatch]):
         delay: float,
     ) -> None:
         self._provider = provider
+        self._latest = latest()
         self._source: _native.Traces | None = provider.core
         provider.core.set_demand(True, batch_size, capacity)
         self._before = provider.core.counts()
@@ -98,7 +100,8 @@ class TraceShipper(Feeder[_native.TraceBatch]):
         counts = self._provider.core.counts()
         gone = lost(counts) - lost(self._before)
         kept = sum(counts["kept"].values()) - sum(self._before["kept"].values())
-        emitted = kept + counts["pending"] + gone.total() - gone["queue_full"]  # that was kept first
+        before = told.emitted  # what was refused on the way to the core
+        emitted = before + kept + counts["pending"] + gone.total() - gone["queue_full"]  # that was kept first
         together = Counter(told.dropped) + gone
         pending = emitted + told.recovered - told.sent - together.total()
         return replace(told, emitted=emitted, pending=pending, dropped=dict(together))
@@ -127,7 +130,9 @@ class TraceShipper(Feeder[_native.TraceBatch]):
 
     def _hand_over(self, batch: _native.TraceBatch) -> None:
         # What is safe has not to be recovered from the recording.
-        self._taker.take(batch.request, len(batch), "important", partial(self._provider.core.settled, batch))
+        request = batch.request
+        self._taker.take(request, len(batch), "important", partial(self._provider.core.settled, batch))
+        self._latest.add(request)
 
     def _discard(self) -> int:
         left = sum(map(len, self._last))

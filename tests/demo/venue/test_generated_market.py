@@ -129,6 +129,7 @@ async def test_ccxt_follows_it_without_a_resync() -> None:
     async with Venues(GeneratedMarket(1), speed=5.0) as venues, watching(venues) as (spot, perp):
         await asyncio.sleep(2.0)
         await until(lambda: spot.frames.total() > 300 and perp.frames.total() > 600)
+        await until(lambda: all(len(watcher.seen["book"]) > 20 for watcher in (spot, perp)))
         assert not spot.errors
         assert not perp.errors
         for watcher in (spot, perp):

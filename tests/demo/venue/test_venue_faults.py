@@ -11,7 +11,7 @@ import pytest
 
 from otel_trading.demo.venue import Fault, FaultError, GeneratedMarket, VenueProcess, Venues
 from otel_trading.demo.venue.faults import ALLOWED, Faults
-from tests.demo.venue.venue_clients import Watcher, until, watching
+from tests.demo.venue.venue_clients import Watcher, settled, until, watching
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from tests.demo.venue.venue_clients import Watcher, until, watching
         ("disconnect:spot", Fault("disconnect", "spot")),
         ("disconnect:perp:3s", Fault("disconnect", "perp", duration=3.0)),
         ("silent:perp:10s", Fault("silent", "perp", duration=10.0)),
+        ("malformed:spot", Fault("malformed", "spot")),
         ("slow_ack:spot:900ms:30s", Fault("slow_ack", "spot", 0.9, duration=30.0)),
         ("reject:spot:0.5", Fault("reject", "spot", 0.5)),
         ("reject:perp:1@-2019:2m", Fault("reject", "perp", 1.0, -2019, 120.0)),
@@ -88,7 +89,7 @@ async def test_a_lasting_disconnect_refuses_new_connections() -> None:
     """Until its time is over nobody gets in."""
     async with Venues(GeneratedMarket(1), speed=5.0) as venues, watching(venues) as (spot, _):
         await until(lambda: spot.frames.total() > 50)
-        await venues.switch_on("disconnect:spot:500ms")
+        await venues.switch_on("disconnect:spot:3s")
         await until(lambda: any("503" in str(error) for error in spot.errors))
         quotes = len(spot.seen["quotes"])
         await until(lambda: len(spot.seen["quotes"]) > quotes + 5)
@@ -98,16 +99,15 @@ async def test_silence_keeps_the_socket_open() -> None:
     """No frame, no error, pings answered; afterwards the book has a gap, which ccxt notices and repairs."""
     async with Venues(GeneratedMarket(1), speed=2.0) as venues, watching(venues) as (spot, perp):
         await until(lambda: perp.frames.total() > 50)
-        await venues.switch_on("silent:perp:1s")
-        await asyncio.sleep(0.1)
-        silent_from, others = perp.frames.total(), spot.frames.total()
+        await venues.switch_on("silent:perp:4s")
+        silent_from = await settled(perp.frames.total)  # what was under way still comes
+        others = spot.frames.total()
         (connection,) = {id(client): client for client in perp.client.clients.values() if "/0" in client.url}.values()
         await connection.connection.ping()
-        await asyncio.sleep(0.6)
+        await until(lambda: spot.frames.total() > others + 20)
         assert perp.frames.total() == silent_from
-        assert connection.lastPong is not None
+        await until(lambda: connection.lastPong is not None)
         assert not perp.errors
-        assert spot.frames.total() > others
         await until(lambda: bool(perp.errors))
         assert isinstance(perp.errors[0], ccxt.ChecksumError)
         books = len(perp.seen["book"])

@@ -113,3 +113,12 @@ async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
             while not condition():  # noqa: ASYNC110 - clients do not announce what is waited for
                 await asyncio.sleep(0.01)
     assert condition()
+
+
+async def settled(value: Callable[[], int], for_seconds: float = 0.5) -> int:
+    """A value, once it has stayed the same for so long."""
+    before, seen = -1, value()
+    while seen != before:
+        await asyncio.sleep(for_seconds)
+        before, seen = seen, value()
+    return seen

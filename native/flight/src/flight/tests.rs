@@ -358,3 +358,27 @@ fn a_writer_alone_makes_room_for_itself_and_says_what_it_cost() {
     assert_eq!(recording.damage(), [] as [String; 0]);
     assert_eq!(recording.lost(), 7);
 }
+
+#[test]
+fn who_only_looks_leaves_everything_where_it_is() {
+    let flight = small();
+    let positions: Vec<_> = (1..4)
+        .map(|kind| write(&flight, kind, b"a record").expect("room"))
+        .collect();
+    let look = |from, upto| {
+        let mut seen = Vec::new();
+        // SAFETY: positions of records, and nobody gives room back.
+        let end = unsafe { flight.look(from, upto, |position, _, _| seen.push(position)) };
+        (seen, end)
+    };
+    assert_eq!(look(0, u64::MAX), (positions.clone(), flight.written()));
+    assert_eq!(look(positions[1], u64::MAX).0, positions[1..]);
+    // What begins before the bound is seen as a whole.
+    assert_eq!(look(0, 1), (positions[..1].to_vec(), positions[1]));
+    assert_eq!(flight.freed(), 0);
+    // SAFETY: the position behind a record, and the only thread.
+    unsafe { flight.free(positions[2]) };
+    assert_eq!(flight.freed(), positions[2]);
+    assert_eq!(look(0, u64::MAX).0, positions[2..]);
+    assert_eq!(read(&flight).len(), 1);
+}

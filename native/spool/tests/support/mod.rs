@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // no test needs all of it
 
-#[path = "../../../flight/src/random.rs"]
+#[path = "../../../aggregate/src/random.rs"]
 pub mod random;
 #[path = "../../../flight/src/scratch.rs"]
 pub mod scratch;

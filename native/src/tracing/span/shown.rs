@@ -43,6 +43,11 @@ getter!(
     span,
     py::PyLong_FromUnsignedLongLong(span.start_ns)
 );
+getter!(
+    get_tick,
+    span,
+    py::PyLong_FromUnsignedLongLong(span.tick_ns)
+);
 getter!(get_end, span, {
     if span.running() {
         none()
@@ -127,11 +132,16 @@ unsafe fn append(list: *mut py::PyObject, what: *mut py::PyObject, time_ns: u64,
     }
 }
 pub fn getters(mut spec: TypeSpec) -> TypeSpec {
-    let getters: [(&_, crate::ffi::Getter, &_); 17] = [
+    let getters: [(&_, crate::ffi::Getter, &_); 18] = [
         (c"name", get_name as crate::ffi::Getter, c"The name."),
         (c"context", get_context, c"What identifies the span."),
         (c"kind", get_kind, c"The kind."),
         (c"start_time", get_start, c"Nanoseconds since 1970."),
+        (
+            c"_tick_ns",
+            get_tick,
+            c"When the tick began that it belongs to, 0 without one.",
+        ),
         (
             c"end_time",
             get_end,

@@ -134,6 +134,8 @@ impl Call {
 struct Parent {
     ids: Ids,
     remote: bool,
+    /// When the tick began that it belongs to; zero without one.
+    tick_ns: u64,
     /// Owned, or null.
     state: *mut py::PyObject,
 }
@@ -145,6 +147,7 @@ const NO_PARENT: Parent = Parent {
         flags: 0,
     },
     remote: false,
+    tick_ns: 0,
     state: ptr::null_mut(),
 };
 
@@ -185,6 +188,7 @@ unsafe fn find_parent(hooks: &Hooks, given: *mut py::PyObject) -> Parent {
                 Parent {
                     ids: span.ids,
                     remote: false,
+                    tick_ns: span.tick_ns,
                     state: py::Py_XNewRef(span.trace_state),
                 }
             } else {
@@ -219,6 +223,7 @@ unsafe fn other_parent(hooks: &Hooks, span: *mut py::PyObject) -> Parent {
                 flags: number_of(field(2)) as u8,
             },
             remote: field(3) == py::Py_True(),
+            tick_ns: 0,
             state: if state == py::Py_None() {
                 ptr::null_mut()
             } else {
@@ -227,6 +232,19 @@ unsafe fn other_parent(hooks: &Hooks, span: *mut py::PyObject) -> Parent {
         };
         py::Py_DECREF(told);
         parent
+    }
+}
+
+/// What identifies the span of a context, of the current one when it is null; zeroes without a span.
+///
+/// # Safety
+/// The GIL is held. Python code may run.
+#[inline(always)]
+pub unsafe fn ids_in(hooks: &Hooks, context: *mut py::PyObject) -> Ids {
+    unsafe {
+        let parent = find_parent(hooks, context);
+        py::Py_XDECREF(parent.state);
+        parent.ids
     }
 }
 
@@ -331,6 +349,7 @@ unsafe fn finish(
                 ids,
                 parent: parent.ids,
                 parent_remote: parent.remote,
+                tick_ns: parent.tick_ns,
                 trace_state: state,
                 parent_state: parent.state,
                 name: call.name,

@@ -1,0 +1,1 @@
+"""Log files: appended to by several processes, rotated, compressed, and kept within bounds."""

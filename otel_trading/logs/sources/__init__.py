@@ -1,0 +1,1 @@
+"""Where lines come from besides the kit itself and the standard library: structlog and loguru."""

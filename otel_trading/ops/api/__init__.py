@@ -1,0 +1,1 @@
+"""What the ops server answers, route by route; ``table.ROUTES`` lists them."""

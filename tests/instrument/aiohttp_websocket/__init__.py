@@ -1,0 +1,1 @@
+"""WebSockets of aiohttp's client, against a real server."""
