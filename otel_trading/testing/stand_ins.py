@@ -138,6 +138,7 @@ class _Suspended:
         if self.state["_running"] and self.state["_bridge"] is not None:
             self.state["_bridge"].detach()
         handle.operations.deafen()
+        self.listeners = {} if handle._trading is None else handle._trading.listeners  # noqa: SLF001
         handle._bridge, handle._uninstrument, handle.operations = None, [], Operations(handle)  # noqa: SLF001
         handle.reloading = Reloading(handle, handle.operations)
         handle.tracer_provider.added.processors, handle.logger_provider.added.processors = [], []
@@ -161,6 +162,8 @@ def _suspended(handle: Telemetry | None) -> _Suspended | None:
 def _restore(handle: Telemetry, before: _Suspended | None, native: NativeMeterProvider | None) -> None:
     handle._detach()  # noqa: SLF001
     handle.operations.deafen()
+    if handle._trading is not None:  # noqa: SLF001
+        handle._trading.listened_to_by({} if before is None else before.listeners)  # noqa: SLF001
     for name in _EXCHANGED:
         vars(handle).pop(name, None)
     if before is not None:

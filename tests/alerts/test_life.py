@@ -141,14 +141,14 @@ def test_off_means_off(configured: Callable[..., Telemetry]) -> None:
     trading.halted("operator")
     handle.alerts.critical("Nobody hears this")
     time.sleep(0.7)
-    assert not any(trading._listeners.values())
+    assert trading.listeners == {}
     assert trading._on_halted.listeners == ()
     assert outbox_of(handle).posted == []
     assert handle.alerts.recent() == []
     configured(alerts_enabled=True, health_enabled=False, ops_enabled=False)
-    assert {name for name, listeners in trading._listeners.items() if listeners} == HEARD
+    assert trading.listeners.keys() == HEARD
     configured(alerts_enabled=False, health_enabled=False, ops_enabled=False)
-    assert not any(trading._listeners.values())
+    assert trading.listeners == {}
 
 
 def test_a_problem_of_the_configuration_is_a_problem_of_the_status(configured: Callable[..., Telemetry]) -> None:

@@ -61,7 +61,7 @@ def test_outage_is_bridged_and_said_once(
 ) -> None:
     """While the Collector answers 503 everything is kept; afterwards it all arrives; two lines tell the story."""
     receiver.status = 503
-    handle = configured(span_delay=0.05, log_delay=0.05)
+    handle = configured(span_delay=0.05, log_delay=0.05, health_enabled=False, alerts_enabled=False)
     with caplog.at_level(logging.WARNING, "otel_trading"):
         for number in range(100):
             handle.tracer.start_span(f"tick {number}").end()

@@ -215,6 +215,28 @@ def test_everything_is_left_as_it_was_found() -> None:
     assert (root.level, list(root.handlers), logging.basicConfig, os.environ.copy()) == before
 
 
+def test_listeners_leave_with_the_capture() -> None:
+    """Who listened before hears again afterwards; who came meanwhile hears no other test."""
+    heard: list[str] = []
+    with capture() as telemetry:
+        undo = telemetry.trading.subscribe(lambda *_: heard.append("outer"), ["halted"])
+        with capture(engine="sdk") as inner:
+            inner.trading.subscribe(lambda *_: heard.append("inner"), ["halted"])
+            inner.trading.halted("operator")
+            assert heard.count("inner") == 1
+        heard.clear()
+        telemetry.trading.halted("operator")
+        assert heard == ["outer"]
+        undo()
+        telemetry.trading.halted("operator")
+        assert heard == ["outer"]
+        trading = telemetry.trading
+        trading.subscribe(lambda *_: heard.append("left"))
+    with capture():
+        trading.halted("operator")
+    assert heard == ["outer"]
+
+
 OWN_PROVIDER = """
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider

@@ -15,7 +15,7 @@ from otel_trading.trading.events import EVENTS
 from otel_trading.trading.fanout import Fanout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.trace import Span, Tracer
 
@@ -88,6 +88,16 @@ class Reporter:
                 self._listen(name, tuple(other for other in self._listeners.get(name, ()) if other is not listener))
 
         return undo
+
+    @property
+    def listeners(self) -> dict[str, tuple[Listener, ...]]:
+        """Who is called, by the event's name."""
+        return {name: listeners for name, listeners in self._listeners.items() if listeners}
+
+    def listened_to_by(self, listeners: Mapping[str, tuple[Listener, ...]]) -> None:
+        """Have these called, and nobody else."""
+        for name in {*self._listeners, *listeners}:
+            self._listen(name, listeners.get(name, ()))
 
     def _listen(self, name: str, listeners: tuple[Listener, ...]) -> None:
         self._listeners[name] = listeners
