@@ -1,0 +1,1 @@
+"""Dashboards, alert rules and service levels in Python, and their round trip through Grafana."""
