@@ -42,7 +42,8 @@ def test_a_file_that_another_process_removed_meanwhile_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between its making and its lock it looks like a dead process's."""
-    real, removed = fcntl.flock, []
+    real = fcntl.flock
+    removed: list[Path] = []
 
     def flock(file: int, operation: int) -> None:
         if len(removed) < 2:
