@@ -113,18 +113,20 @@ class Outbox:
     def housed(self, *, housed: bool) -> None:
         """Hear whether the ops thread lives, or will at once."""
         self._housed = housed
+        if housed and self._office is not None:
+            self._office.open()
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is delivered, at most so many seconds and only while that can be; whether it is."""
         deadline = self._clock() + timeout
-        while self._office is None and self._early and self._clock() < deadline:
+        while self._are_early and self._clock() < deadline:
             time.sleep(_LOOK)
-        return not self._early if self._office is None else self._office.flush(deadline)
+        return not self._are_early if self._office is None else self._office.flush(deadline)
 
     def close(self) -> None:
         """Say in the log what was not delivered; what is critical of it is told by the next start."""
         self._housed = False
-        if self._early:
+        if self._are_early:
             self._opened()
         if self._office is not None:
             self._office.close()
@@ -138,6 +140,12 @@ class Outbox:
     async def live(self) -> None:
         """Deliver until it is cancelled."""
         await self._opened().live()
+
+    @property
+    def _are_early(self) -> bool:
+        """Whether notifications wait for the office; the one that is opening has taken them all when it is asked."""
+        with self._lock:
+            return self._office is None and bool(self._early)
 
     def _opened(self) -> Office:
         with whole_imports():

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _REMEMBERED = 1_000
 _NOTED_WITHIN = 0.5
 """Seconds that an attempt waits for the disk."""
+_SAVED_WITHIN = 2.0
+"""Seconds that the end waits for it: what is not there then is lost."""
 _LOOK = 0.02
 
 
@@ -66,6 +68,7 @@ class Office:
 
     def _begin(self) -> None:
         self._lines: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+        self._writing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = self._ink = asyncio.Event()
 
@@ -105,6 +108,10 @@ class Office:
             time.sleep(_LOOK)
         return True
 
+    def open(self) -> None:
+        """Take over what earlier runs left, which this one did before it was closed."""
+        self._spool.begin()
+
     def close(self) -> None:
         """Say in the log what was not delivered; what is critical of it is told by the next start."""
         for worker in list(self._workers.values()):
@@ -115,7 +122,8 @@ class Office:
                 self.accounts.note(worker.channel.name, item, outcome)
                 self.accounts.settle(worker.channel.name, item, outcome, last=True)
         self.accounts.sum_up()
-        if not self._lines and not self._spool.open:
+        if not self._noting and not self._spool.open:
+            self._spool.close()
             return
         closing = threading.Thread(target=self._close_spool, name="otel-alerts-spool", daemon=True)
         try:
@@ -123,7 +131,7 @@ class Office:
         except RuntimeError:  # no threads while the interpreter shuts down
             self._close_spool()
         else:
-            closing.join(_NOTED_WITHIN)
+            closing.join(_SAVED_WITHIN)
 
     def restart_in_child(self) -> None:
         """Begin with nothing in a forked child: what waits is the parent's."""
@@ -283,15 +291,26 @@ class Office:
 
     async def _write_out(self) -> None:
         """Have the disk keep what happened; without one what is critical does not survive the process."""
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        if not lines:
+        if not self._noting:
             return
         try:
-            await in_thread(self._spool.write, lines, name="spool")
+            await in_thread(self._put_down, name="spool")
         except NoThreadsError:
-            self._lines.extendleft(reversed(lines))  # they are written when all is closed
+            return  # they are written when all is closed
         except OSError as error:
             self._complain(error)
+
+    @property
+    def _noting(self) -> bool:
+        """Whether something is not on the disk yet."""
+        return bool(self._lines) or self._writing.locked()
+
+    def _put_down(self) -> None:
+        """Write what happened, after whoever is writing now."""
+        with self._writing:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if lines:
+                self._spool.write(lines)
 
     async def _adopt(self) -> None:
         """Deliver what an earlier run of the bot left."""
@@ -328,7 +347,7 @@ class Office:
 
     def _close_spool(self) -> None:
         try:
-            self._spool.write([self._lines.popleft() for _ in range(len(self._lines))])
+            self._put_down()
             self._spool.close()
         except OSError as error:
             self._complain(error)

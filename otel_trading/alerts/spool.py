@@ -6,11 +6,13 @@ an attempt began, a channel is done with it. A file that nobody holds is a dead 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_FILES, _MOST_BYTES, _MOST_WAITING = 16, 4 << 20, 256
 _MAX_AGE = 86_400.0
+_ATTEMPTS = 10
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Spool:
         self._lock = threading.Lock()
         self._file: int | None = None
         self._waiting: set[tuple[str, str]] = set()
+        self._closed = False
 
     def rename(self, folder: str | None, service: str) -> None:
         """Have the file elsewhere; what stands in the one that is open stays there."""
@@ -90,23 +94,30 @@ class Spool:
     def adopt(self, now: float) -> list[Left]:
         """Take over what dead processes of the same bot left; their files are gone then."""
         folder = self._folder()
-        if not folder.is_dir():
-            return []
         found: list[Left] = []
-        for path in sorted(folder.glob(f"{self._service}.*.jsonl"))[:_MOST_FILES]:
-            with suppress(OSError):
-                found += self._taken_over(path, now)
+        with self._lock:
+            if self._closed or not folder.is_dir():
+                return []
+            for path in sorted(folder.glob(f"{self._service}.*.jsonl"))[:_MOST_FILES]:
+                with suppress(OSError):
+                    found += self._taken_over(path, now)
         return sorted(found, key=lambda left: left.posted)
 
     def close(self) -> None:
-        """Let the file go; one in which nothing waits is removed."""
-        if self._file is None:
-            return
-        with suppress(OSError):
-            if os.fstat(self._file).st_size == 0:
-                self._path().unlink(missing_ok=True)
-        os.close(self._file)
-        self._file = None
+        """Let the file go; one in which nothing waits is removed. What is left is the next start's."""
+        with self._lock:
+            self._closed = True
+            if self._file is None:
+                return
+            with suppress(OSError):
+                if os.fstat(self._file).st_size == 0:
+                    self._path().unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
+
+    def begin(self) -> None:
+        """Take over files again after a close."""
+        self._closed = False
 
     def restart_in_child(self) -> None:
         """Leave the file to the parent."""
@@ -122,14 +133,28 @@ class Spool:
 
     def _opened(self) -> int:
         prepared(self._folder(), given=self._given is not None)
+        for attempt in range(_ATTEMPTS):
+            file = self._locked()
+            if file is not None:
+                return file
+            time.sleep(0.01 * attempt)
+        raise OSError(errno.EAGAIN, "others take it for a dead process's")
+
+    def _locked(self) -> int | None:
+        """A file of this process; none when another process took it for one that nobody holds, and removed it."""
         file = os.open(self._path(), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.fchmod(file, 0o600)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file), self._path().lstat()):
+                return file
+        except (BlockingIOError, FileNotFoundError):
+            pass
         except OSError:
             os.close(file)
             raise
-        return file
+        os.close(file)
+        return None
 
     def _taken_over(self, path: Path, now: float) -> list[Left]:
         if path == self._path() and self._file is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -166,10 +167,9 @@ class Worker:
 
     async def _sleep(self, pause: float | None) -> None:
         assert self._wake is not None  # noqa: S101 - only live() calls this
-        try:
-            await asyncio.wait_for(self._wake.wait(), pause)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
 
     def _next(self) -> tuple[Item | None, float | None]:
         """The item to send now, or for how long there is none."""

@@ -160,7 +160,7 @@ class OpsThread:
                 if resident not in self._tasks:
                     self._tasks[resident] = asyncio.ensure_future(self._accommodate(resident))
             for resident, task in self._tasks.items():
-                if resident not in self._residents:
+                if resident not in self._residents and not task.cancelling():  # who leaves is not hurried
                     task.cancel()
             self._leave()
 
@@ -173,14 +173,15 @@ class OpsThread:
                 except Exception as error:
                     self._failed(resident, error)
                 else:
-                    self._residents = [each for each in self._residents if each is not resident]
+                    with self._lock:
+                        self._residents = [each for each in self._residents if each is not resident]
                     return
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
         finally:
             with self._lock:
                 del self._tasks[resident]
-                self._leave()
+                self._settle()  # it may have been asked back while it left
 
     def _failed(self, resident: Resident, error: Exception) -> None:
         count = self.restarts[resident.name] = self.restarts.get(resident.name, 0) + 1

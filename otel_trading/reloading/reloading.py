@@ -59,6 +59,7 @@ class Reloading:
             config.begin()
         self._began = True
         self._invite()
+        self._wake()  # who waits for as long as the settings said before
 
     def watch(
         self, model: type[T], file: str | Path | None, section: str | None, env_prefix: str | None, default: T | None

@@ -36,7 +36,8 @@ class Watcher:
         pause: float | None = _FIRST_PAUSE
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
             self._woken.clear()
             pause = await self._looked()
 
@@ -81,7 +82,7 @@ class Watcher:
         thread = threading.Thread(target=run, name="otel-config", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # no threads while the interpreter shuts down
-            return None
+        except RuntimeError:  # no thread can be had at the moment, or none any more: the interpreter shuts down
+            return _FIRST_PAUSE
         self._thread = thread
         return await done

@@ -235,7 +235,8 @@ class Emergency(_native.Latch):
             while True:
                 self.look()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(rung.wait(), _IDLE)
+                    async with asyncio.timeout(_IDLE):  # wait_for forgets to leave when it rings meanwhile
+                        await rung.wait()
                 rung.clear()
         finally:
             self._watched = False

@@ -29,6 +29,9 @@ def begin_at_zero() -> Any:
     configuring = sys.modules["otel_trading.configure"]
     if configuring._current is not None:
         configuring._current.forget_trading()
+        if not configuring._current.operations.thread.running:
+            configuring._current.operations.alerts.restart_in_child()
+            configuring._current.operations.health.restart_in_child()
     provider = configuring._native_provider
     if provider is not None:
         provider.registry.reset()

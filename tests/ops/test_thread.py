@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 class Tenant:
     """Says what happens to it; fails as often as it is told."""
 
-    def __init__(self, name: str, fails: int = 0, *, ends: bool = False) -> None:
+    def __init__(self, name: str, fails: int = 0, *, ends: bool = False, lingers: float = 0.0) -> None:
         self.name = name
         self.fails = fails
         self.ends = ends
+        self.lingers = lingers
+        self.left = 0
         self.suppressed: object = None
         self.began = 0
         self.moved_in, self.moved_out = threading.Event(), threading.Event()
@@ -40,6 +42,9 @@ class Tenant:
                 await asyncio.Event().wait()
         finally:
             self.moved_out.set()
+            if self.lingers:
+                await asyncio.sleep(self.lingers)
+                self.left += 1
 
 
 @pytest.fixture
@@ -99,6 +104,20 @@ def test_who_moves_in_while_the_last_leaves_finds_a_loop(house: OpsThread) -> No
     last = Tenant("last")
     house.house([last])
     assert last.moved_in.wait(5)
+
+
+def test_who_is_asked_back_while_it_leaves_lives_there(house: OpsThread) -> None:
+    """It leaves in peace first: nobody who moves meanwhile hurries it."""
+    slow, other = Tenant("slow", lingers=0.3), Tenant("other")
+    house.house([slow, other])
+    assert slow.moved_in.wait(5)
+    slow.moved_in.clear()
+    house.house([other])
+    assert slow.moved_out.wait(5)
+    house.house([])
+    house.house([slow, other])
+    assert slow.moved_in.wait(5)
+    assert (slow.began, slow.left) == (2, 1)
 
 
 def test_work_is_done_on_its_loop(house: OpsThread) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -182,10 +183,9 @@ class Cockpit:
             await asyncio.sleep(max(0.01, began + 1 / UPDATES - time.monotonic()))
             return
         hub.arrived.clear()
-        try:
-            await asyncio.wait_for(hub.arrived.wait(), _SECOND)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SECOND):
+                await hub.arrived.wait()
 
     def _rest(self) -> None:
         """Nobody watches any more."""

@@ -11,6 +11,7 @@ import pytest
 import otel_trading.configure  # noqa: F401 - the module is shadowed by its function, and is taken from sys.modules
 from otel_trading.logs.tail import tail
 from otel_trading.operations import Operations
+from otel_trading.reloading.reloading import Reloading
 from otel_trading.tracing.native.latest import latest
 from tests.core.conftest import configured, receiver
 from tests.ops.cockpit.browser import INSTALL, Browser, browser, find
@@ -35,11 +36,11 @@ def _a_bot_of_its_own() -> None:
     if current is not None:
         current.operations.stop()
         current.operations = Operations(current)
+        current.reloading = Reloading(current, current.operations)
         current.forget_trading()
         trading = current._trading
         if trading is not None:
-            for event in list(trading._listeners):
-                trading._listen(event, ())
+            trading.listened_to_by({})
             current.operations.attend(trading, current.meter, current.timers.pump)
 
 
