@@ -45,7 +45,7 @@ def _widened(widths: Sequence[int]) -> list[int]:
     """The widths, in the same proportions, of a full line.
 
     >>> _widened([8, 8]), _widened([4, 4, 4, 4, 4]), _widened([6, 8])
-    ([12, 12], [5, 5, 5, 5, 4], [10, 14])
+    ([12, 12], [5, 5, 5, 5, 4], [11, 13])
     """
     total = sum(widths)
     wide = [width * WIDTH // total for width in widths]

@@ -14,7 +14,7 @@ _OF_INSTRUMENTS = {
     "": "short",
 }
 _SECONDS = ("ns", "µs", "ms", "s", "m", "h", "d", "dtdurations", "dateTimeAsIso", "dateTimeFromNow")
-_RATES = ("cps", "ops", "reqps", "rps", "wps", "iops", "eps", "mps", "Bps", "binBps", "bps")
+_RATES = ("cps", "ops", "reqps", "rps", "wps", "iops", "eps", "mps", "cpm", "opm", "Bps", "binBps", "bps")
 _PLAIN = ("none", "short", "string", "percent", "percentunit", "sci", "bool", "bool_on_off", "bool_yes_no", "hertz")
 _SIZES = ("bytes", "decbytes", "bits", "kbytes", "mbytes", "gbytes")
 _MONEY = ("currencyUSD", "currencyEUR", "currencyGBP", "currencyJPY", "currencyBTC", "currencyCHF")

@@ -1,0 +1,343 @@
+"""Whether bots, their process and their machine are well, and who was told."""
+
+from __future__ import annotations
+
+from otel_trading.provisioning.boards import shared
+from otel_trading.provisioning.boards.asked import (
+    BOTS,
+    highest,
+    legend,
+    percentiles,
+    query,
+    rate,
+    state,
+    total,
+)
+from otel_trading.provisioning.boards.shared import BARS, NEVER_BELOW_ZERO
+from otel_trading.provisioning.colours import BAD, HEALTH, WARNING
+from otel_trading.provisioning.dashboard import Dashboard
+from otel_trading.provisioning.links import to_runbook
+from otel_trading.provisioning.model import Panel, Query, Row, Threshold
+from otel_trading.provisioning.panels import stat, state_timeline, table, timeseries
+from otel_trading.provisioning.panels import state as state_panel
+from otel_trading.provisioning.variables import STANDARD
+
+_COMPONENT, _LEVEL, _CHANNEL = "trading.health.component", "trading.alert.level", "trading.alert.channel"
+_RULE, _RESOURCE, _MODE = "trading.alert.rule", "trading.runtime.resource", "cpu.mode"
+_DISK = "system.filesystem.mountpoint"
+_BOT_INFO = f'target_info{{telemetry_sdk_language="python", {BOTS}}}'
+_FULL = (Threshold(0.8, WARNING), Threshold(0.9, BAD))
+
+
+def _seldom(title: str, slug: str, description: str, *queries: Query, runbook: str = "", width: int = 8) -> Panel:
+    links = [to_runbook(runbook)] if runbook else []
+    return timeseries(
+        title,
+        *queries,
+        slug=slug,
+        description=description,
+        unit="cpm",
+        defaults=NEVER_BELOW_ZERO,
+        custom=BARS,
+        width=width,
+        links=links,
+    )
+
+
+_NOW = (
+    state_panel(
+        "Health",
+        state("trading.health.state", "trading.health.state", HEALTH),
+        slug="health-now",
+        states=HEALTH,
+        description="The worst of all components that the bots watch.",
+        width=6,
+        links=[to_runbook("bot-unhealthy")],
+    ),
+    stat(
+        "The bots' own alerts",
+        f"{total('trading.alert.active')} or vector(0)",
+        slug="alerts-now",
+        description="Alerts of the bots themselves that fire.",
+        unit="{alert}",
+        width=6,
+        thresholds=(Threshold(1, BAD),),
+    ),
+    stat(
+        "Bots",
+        f"count({_BOT_INFO})",
+        slug="bots-up",
+        description="Bots that send telemetry.",
+        width=6,
+        base=BAD,
+        thresholds=(Threshold(1, "green"),),
+        links=[to_runbook("bot-silent")],
+    ),
+    stat(
+        "Starts",
+        f"count(count_over_time({_BOT_INFO}[$__range]))",
+        slug="bot-restarts",
+        description="Bots that were started, or already ran, in the time shown: more than run now were started again.",
+        width=6,
+        base="blue",
+    ),
+)
+
+_HEALTH = Row(
+    "Health",
+    (
+        state_timeline(
+            "Components",
+            Query(state("trading.health.state", "trading.health.state", HEALTH, "job", _COMPONENT), f"{{{{job}}}} {legend(_COMPONENT)}"),
+            slug="health-states",
+            states=HEALTH,
+            description="Each component of each bot: healthy, degraded or down.",
+            width=16,
+            links=[to_runbook("bot-unhealthy")],
+        ),
+        timeseries(
+            "Checks",
+            *percentiles("trading.health.check.duration", _COMPONENT, quantiles=(0.99,)),
+            slug="check-duration",
+            description="How long the checks of components took, 99th percentile.",
+            unit="s",
+            defaults=NEVER_BELOW_ZERO,
+        ),
+    ),
+)
+
+_ALERTS = Row(
+    "Alerts",
+    (
+        table(
+            "Rules that fire",
+            'max by (alertname, severity, job) (ALERTS{alertstate="firing", severity!="none"})',
+            slug="alerts-firing",
+            columns={"severity": "severity", "alertname": "rule", "job": "job"},
+            description="Rules of Prometheus that fire now; Alertmanager tells whom it should.",
+            width=8,
+            links=[to_runbook("README")],
+        ),
+        timeseries(
+            "Alerts of the bots",
+            query(total, "trading.alert.active", _RULE, _LEVEL),
+            slug="alerts-active",
+            description="Alerts of the bots themselves that fire.",
+            unit="{alert}",
+            defaults=NEVER_BELOW_ZERO,
+        ),
+        _seldom(
+            *("Alerts that began and ended", "alert-changes", "Alerts of the bots that began to fire, or were over."),
+            query(shared.per_minute, "trading.alert.changes", _RULE, "trading.alert.change"),
+        ),
+        _seldom(
+            *("Notifications", "notifications", "Notifications of the bots, a minute, by what became of them."),
+            query(shared.per_minute, "trading.alert.notifications", _CHANNEL, "trading.alert.outcome"),
+            width=6,
+        ),
+        _seldom(
+            *("Notifications that failed", "notification-failures", "Notifications that did not arrive, a minute."),
+            query(shared.per_minute, "trading.alert.notifications", _CHANNEL, _LEVEL, trading_alert_outcome="!sent|suppressed"),
+            runbook="notifications-failing",
+            width=6,
+        ),
+        timeseries(
+            "Delivery",
+            *percentiles("trading.alert.delivery.duration", _CHANNEL, quantiles=(0.5, 0.99)),
+            slug="delivery-duration",
+            description="From a notification to its delivery.",
+            unit="s",
+            defaults=NEVER_BELOW_ZERO,
+            width=6,
+        ),
+        _seldom(
+            *("Events alerts had no room for", "alert-events-dropped"),
+            "Trading events that came faster than rules were judged, a minute.",
+            Query(shared.per_minute("trading.alert.events.dropped"), "dropped"),
+            width=6,
+        ),
+    ),
+)
+
+_PROCESS = Row(
+    "Process and machine",
+    (
+        timeseries(
+            "CPU",
+            Query(total("process.cpu.utilization", "job"), "process {{job}}"),
+            Query(
+                total("system.cpu.utilization", cpu_mode="user|system|nice|steal|interrupt|softirq"),
+                "machine",
+            ),
+            slug="cpu",
+            description="CPU time, as a share of the CPUs that the bot may use, and of the machine's.",
+            unit="percentunit",
+            defaults=NEVER_BELOW_ZERO,
+            links=[to_runbook("resources")],
+        ),
+        timeseries(
+            "Memory",
+            Query(total("process.memory.usage", "job"), "process {{job}}"),
+            Query(highest("system.memory.linux.available"), "machine, available"),
+            Query(highest("container.memory.working_set"), "container"),
+            Query(highest("container.memory.available"), "container, left"),
+            slug="memory",
+            description="Physical memory of the bots, and what the machine and its container have left.",
+            unit="By",
+            defaults=NEVER_BELOW_ZERO,
+            links=[to_runbook("resources")],
+        ),
+        timeseries(
+            "Disks",
+            Query(highest("system.filesystem.utilization", _DISK), legend(_DISK)),
+            slug="disk",
+            description="Used share of the space of each file system.",
+            unit="percentunit",
+            defaults=shared.SHARE,
+            thresholds=_FULL,
+            links=[to_runbook("disk-full")],
+        ),
+        timeseries(
+            "Descriptors and sockets",
+            Query(total("process.open_file_descriptor.count", "job"), "descriptors {{job}}"),
+            Query(total("process.socket.count", "job"), "sockets {{job}}"),
+            Query(total("process.open_file.count", "job"), "files {{job}}"),
+            slug="descriptors",
+            description="Open file descriptors of the bots, and the sockets and files among them.",
+            defaults=NEVER_BELOW_ZERO,
+            links=[to_runbook("resources")],
+        ),
+        timeseries(
+            "Threads",
+            Query(total("process.thread.count", "job"), "{{job}}"),
+            description="Threads of the bots.",
+            unit="{thread}",
+            defaults=NEVER_BELOW_ZERO,
+        ),
+        timeseries(
+            "Context switches",
+            query(rate, "process.context_switches", "process.context_switch.type"),
+            description="How often the bots had to make room for others (involuntary), or waited (voluntary), a second.",
+            unit="cps",
+            defaults=NEVER_BELOW_ZERO,
+        ),
+        timeseries(
+            "Load",
+            Query(highest("system.cpu.load_average.1m"), "1 minute"),
+            Query(highest("system.cpu.load_average.5m"), "5 minutes"),
+            slug="load",
+            description="Threads that run or want to run, on average.",
+            unit="{thread}",
+            defaults=NEVER_BELOW_ZERO,
+        ),
+        timeseries(
+            "Network",
+            query(rate, "system.network.io", "network.interface.name", "network.io.direction"),
+            description="Bytes of the machine, a second, by interface and direction.",
+            unit="By/s",
+            defaults=NEVER_BELOW_ZERO,
+        ),
+        timeseries(
+            "Connections of the machine",
+            query(highest, "system.network.connection.count", "network.transport"),
+            slug="sockets",
+            description="Sockets in use on the machine.",
+            unit="{connection}",
+            defaults=NEVER_BELOW_ZERO,
+        ),
+        timeseries(
+            "Above their threshold",
+            query(highest, "trading.runtime.threshold.exceeded", _RESOURCE, "trading.runtime.subject"),
+            slug="thresholds-exceeded",
+            description="1 where a resource is above the bot's own threshold.",
+            defaults=shared.SHARE,
+            links=[to_runbook("resources")],
+        ),
+        _seldom(
+            *("Thresholds crossed", "threshold-crossings", "Thresholds exceeded and recovered from, a minute."),
+            query(shared.per_minute, "trading.runtime.threshold.crossings", _RESOURCE, "trading.runtime.threshold.direction"),
+        ),
+        _seldom(
+            *("Errors of runtime telemetry", "runtime-errors", "What could not be read, a minute."),
+            query(shared.per_minute, "trading.runtime.errors", "trading.runtime.component", "error.type"),
+        ),
+    ),
+)
+
+_OPERATIONS = Row(
+    "Operations",
+    (
+        table(
+            "Versions",
+            f"max by (job, service_version, host_name, process_pid, telemetry_distro_version) ({_BOT_INFO})",
+            slug="versions",
+            columns={
+                "job": "bot",
+                "service_version": "version",
+                "host_name": "host",
+                "process_pid": "process",
+                "telemetry_distro_version": "otel-trading",
+            },
+            description="What runs where.",
+            width=12,
+        ),
+        _seldom(
+            *("Configuration changed", "config-reloads", "Changes of the configuration, a minute, by outcome."),
+            query(shared.per_minute, "trading.config.reloads", "trading.config.outcome"),
+            width=6,
+        ),
+        timeseries(
+            "Shutting down",
+            *percentiles("trading.shutdown.duration", "trading.shutdown.phase", quantiles=(0.99,)),
+            slug="shutdowns",
+            description="How long steps of shutting down took.",
+            unit="s",
+            defaults=NEVER_BELOW_ZERO,
+            width=6,
+        ),
+        timeseries(
+            "Ops server",
+            *percentiles("trading.ops.request.duration", "http.route", quantiles=(0.99,)),
+            slug="ops-requests",
+            description="How long requests to the ops server took, 99th percentile.",
+            unit="s",
+            defaults=NEVER_BELOW_ZERO,
+            width=6,
+        ),
+        _seldom(
+            *("Refused by the ops server", "ops-refusals", "Requests refused and changes asked for, a minute."),
+            Query(shared.per_minute("trading.ops.refusals", "trading.ops.refusal"), f"refused {legend('trading.ops.refusal')}"),
+            query(shared.per_minute, "trading.ops.changes", "trading.ops.change", "trading.ops.outcome"),
+            width=6,
+        ),
+        timeseries(
+            "Records written",
+            query(rate, "trading.recorder.records", "trading.record.type", "trading.record.outcome"),
+            Query(rate("trading.recorder.io", "trading.record.type"), f"bytes {legend('trading.record.type')}", style="right", unit="By/s"),
+            slug="recorder",
+            description="Records written, and their bytes, a second.",
+            unit="cps",
+            defaults=NEVER_BELOW_ZERO,
+            width=6,
+        ),
+        timeseries(
+            "Databases",
+            *percentiles("db.client.operation.duration", "db.system.name", "db.operation.name", quantiles=(0.5, 0.99)),
+            slug="database",
+            description="How long databases took: a trade that is not written within a second is late.",
+            unit="s",
+            defaults=NEVER_BELOW_ZERO,
+            thresholds=(Threshold(1, BAD),),
+            width=6,
+        ),
+    ),
+)
+
+BOARD = Dashboard(
+    "Health and alerts",
+    uid="otel-trading-health",
+    description="Are the bots, their processes and their machines well, what fires, and who was told?",
+    tags=("otel-trading", "health"),
+    variables=STANDARD,
+    panels=(*_NOW, _HEALTH, _ALERTS, _PROCESS, _OPERATIONS),
+)
