@@ -83,7 +83,9 @@ give each its own: slug='...'
         slugs = Counter(panel.slug for panel in self)
         for slug, times in slugs.items():
             if times > 1:
-                message = f"dashboard {self.uid!r} has {times} panels with the slug {slug!r}; give each its own: slug='...'"
+                message = (
+                    f"dashboard {self.uid!r} has {times} panels with the slug {slug!r}; give each its own: slug='...'"
+                )
                 raise DashboardError(message)
         numbers = Counter(panel_id(slug) for slug in slugs)
         if alike := [slug for slug in slugs if numbers[panel_id(slug)] > 1]:

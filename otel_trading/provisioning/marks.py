@@ -41,7 +41,6 @@ STANDARD = (HALTS, STOPS, BREAKERS, DEPLOYMENTS, ALERTS)
 """What every board marks."""
 
 
-
 def rendered(annotation: Annotation) -> Json:
     """An annotation as Grafana has it."""
     return {

@@ -100,9 +100,7 @@ def bar_gauge(title: str, *queries: Query | str, low: float = 0, high: float = 1
     return _panel("bargauge", title, queries, common, width=8, height=8, options=options, defaults=limits)
 
 
-def state_timeline(
-    title: str, *queries: Query | str, states: Sequence[str] = (), **common: Unpack[Common]
-) -> Panel:
+def state_timeline(title: str, *queries: Query | str, states: Sequence[str] = (), **common: Unpack[Common]) -> Panel:
     """A band for each series, in the colours of its states.
 
     Args:
@@ -207,7 +205,9 @@ def traces(
     return _panel("table", title, asked, common, width=12, height=10, options={"showHeader": True, "cellHeight": "sm"})
 
 
-def text(title: str, content: str, *, mode: Literal["markdown", "html"] = "markdown", **common: Unpack[Common]) -> Panel:
+def text(
+    title: str, content: str, *, mode: Literal["markdown", "html"] = "markdown", **common: Unpack[Common]
+) -> Panel:
     """Words."""
     return _panel("text", title, (), common, width=24, height=4, options={"content": content, "mode": mode})
 

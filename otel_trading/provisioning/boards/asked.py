@@ -97,9 +97,7 @@ def percentiles(instrument: str, *by: str, quantiles: Iterable[float] = (0.5, 0.
     """
     wanted = list(quantiles)
     return [
-        Query(
-            quantile(q, instrument, *by, **only), f"p{100 * q:g} {legend(*by)}".strip(), exemplars=q == wanted[-1]
-        )
+        Query(quantile(q, instrument, *by, **only), f"p{100 * q:g} {legend(*by)}".strip(), exemplars=q == wanted[-1])
         for q in wanted
     ]
 

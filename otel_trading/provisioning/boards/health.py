@@ -88,7 +88,10 @@ _HEALTH = Row(
     (
         state_timeline(
             "Components",
-            Query(state("trading.health.state", "trading.health.state", HEALTH, "job", _COMPONENT), f"{{{{job}}}} {legend(_COMPONENT)}"),
+            Query(
+                state("trading.health.state", "trading.health.state", HEALTH, "job", _COMPONENT),
+                f"{{{{job}}}} {legend(_COMPONENT)}",
+            ),
             slug="health-states",
             states=HEALTH,
             description="Each component of each bot: healthy, degraded or down.",
@@ -137,7 +140,13 @@ _ALERTS = Row(
         ),
         _seldom(
             *("Notifications that failed", "notification-failures", "Notifications that did not arrive, a minute."),
-            query(shared.per_minute, "trading.alert.notifications", _CHANNEL, _LEVEL, trading_alert_outcome="!sent|suppressed"),
+            query(
+                shared.per_minute,
+                "trading.alert.notifications",
+                _CHANNEL,
+                _LEVEL,
+                trading_alert_outcome="!sent|suppressed",
+            ),
             runbook="notifications-failing",
             width=6,
         ),
@@ -255,7 +264,12 @@ _PROCESS = Row(
         ),
         _seldom(
             *("Thresholds crossed", "threshold-crossings", "Thresholds exceeded and recovered from, a minute."),
-            query(shared.per_minute, "trading.runtime.threshold.crossings", _RESOURCE, "trading.runtime.threshold.direction"),
+            query(
+                shared.per_minute,
+                "trading.runtime.threshold.crossings",
+                _RESOURCE,
+                "trading.runtime.threshold.direction",
+            ),
         ),
         _seldom(
             *("Errors of runtime telemetry", "runtime-errors", "What could not be read, a minute."),
@@ -306,14 +320,22 @@ _OPERATIONS = Row(
         ),
         _seldom(
             *("Refused by the ops server", "ops-refusals", "Requests refused and changes asked for, a minute."),
-            Query(shared.per_minute("trading.ops.refusals", "trading.ops.refusal"), f"refused {legend('trading.ops.refusal')}"),
+            Query(
+                shared.per_minute("trading.ops.refusals", "trading.ops.refusal"),
+                f"refused {legend('trading.ops.refusal')}",
+            ),
             query(shared.per_minute, "trading.ops.changes", "trading.ops.change", "trading.ops.outcome"),
             width=6,
         ),
         timeseries(
             "Records written",
             query(rate, "trading.recorder.records", "trading.record.type", "trading.record.outcome"),
-            Query(rate("trading.recorder.io", "trading.record.type"), f"bytes {legend('trading.record.type')}", style="right", unit="By/s"),
+            Query(
+                rate("trading.recorder.io", "trading.record.type"),
+                f"bytes {legend('trading.record.type')}",
+                style="right",
+                unit="By/s",
+            ),
             slug="recorder",
             description="Records written, and their bytes, a second.",
             unit="cps",

@@ -234,7 +234,11 @@ _REQUESTS = Row(
         ),
         timeseries(
             "Prices fetched",
-            *percentiles("trading.venue.request.duration", VENUE, trading_operation_name="fetch_prices|fetch_ticker.*|fetch_order_book"),
+            *percentiles(
+                "trading.venue.request.duration",
+                VENUE,
+                trading_operation_name="fetch_prices|fetch_ticker.*|fetch_order_book",
+            ),
             slug="price-fetch",
             description="Requests for prices: median, 95th and 99th percentile.",
             unit="s",

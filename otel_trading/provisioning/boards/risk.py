@@ -64,7 +64,12 @@ _MONEY = Row(
         timeseries(
             "Session P&L over time",
             query(total, "trading.pnl.session", STRATEGY, CURRENCY),
-            Query(f"-1 * {total('trading.risk.limit', LIMIT, trading_risk_limit_name='daily_loss')}", "daily loss limit", style="limit"),
+            Query(
+                f"-1 * {total('trading.risk.limit', LIMIT, trading_risk_limit_name='daily_loss')}",
+                "daily loss limit",
+                style="limit",
+            ),
+            slug="session-pnl-over-time",
             description="Profit or loss since the session began, and the bot's own limit of a day's loss.",
             width=12,
             links=[_LOSSES],
@@ -229,9 +234,7 @@ _STATES = Row(
         shared.trading_states(),
         timeseries(
             "Breaker trips",
-            query(
-                shared.per_minute, "trading.circuit_breaker.transitions", _BREAKER, "trading.circuit_breaker.state"
-            ),
+            query(shared.per_minute, "trading.circuit_breaker.transitions", _BREAKER, "trading.circuit_breaker.state"),
             slug="breaker-transitions",
             description="Changes of circuit breakers, a minute, by the state they changed to.",
             unit="cpm",

@@ -42,6 +42,7 @@ def session_pnl(width: int = 4) -> Panel:
     return stat(
         "Session P&L",
         query(total, "trading.pnl.session", CURRENCY),
+        slug="session-pnl",
         description="Profit or loss since the session began, unrealised profit included.",
         **{"unit": "short", "width": width, "base": BAD, "defaults": {"decimals": 2}},
         thresholds=(Threshold(0, GOOD),),
