@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 VENUE, SYMBOL, STRATEGY = "trading.venue.name", "trading.instrument.symbol", "trading.strategy.name"
 _CHOSEN = {VENUE: "$venue", SYMBOL: "$symbol", STRATEGY: "$strategy"}
+_SELDOM = {"trading.stage.budget.violations"}
+"""Instruments whose optional attributes are absent from most series, which a choice would hide."""
+
 BOTS = 'job=~"$job", instance=~"$instance"'
 """What of all series belongs to the bots that are chosen."""
 
@@ -28,7 +31,7 @@ def chosen(instrument: str, **only: str) -> str:
 trading_trade_outcome="success"'
     """
     declared = INSTRUMENTS[instrument]
-    has = {*declared.attributes, *declared.optional}
+    has = {*declared.attributes, *(() if instrument in _SELDOM else declared.optional)}
     narrowed = [f'{label_name(name)}=~"{variable}"' for name, variable in _CHOSEN.items() if name in has]
     return ", ".join([BOTS, *narrowed, *(_matcher(*each) for each in only.items())])
 

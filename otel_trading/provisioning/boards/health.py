@@ -219,7 +219,7 @@ _PROCESS = Row(
         timeseries(
             "Threads",
             Query(total("process.thread.count", "job"), "{{job}}"),
-            description="Threads of the bots.",
+            description="Threads of the bots' processes.",
             unit="{thread}",
             defaults=NEVER_BELOW_ZERO,
         ),
@@ -292,7 +292,7 @@ _OPERATIONS = Row(
                 "process_pid": "process",
                 "telemetry_distro_version": "otel-trading",
             },
-            description="What runs where.",
+            description="Which version of which bot runs where.",
             width=12,
         ),
         _seldom(

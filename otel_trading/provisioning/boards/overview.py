@@ -15,11 +15,10 @@ from otel_trading.provisioning.variables import TRADING as CHOICES
 _NOW = (
     state_panel(
         "Trading",
-        state("trading.state", "trading.state.value", TRADING),
+        shared.may_trade(),
         slug="trading-state",
         states=TRADING,
-        description="What the bots may do; of several the most cautious. None where a bot does not say.",
-        defaults=shared.NOTHING,
+        description="What the bots may do; of several the most cautious.",
         links=[to_runbook("trading-halted")],
     ),
     state_panel(

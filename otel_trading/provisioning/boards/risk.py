@@ -209,7 +209,7 @@ _RISK = Row(
         timeseries(
             "Volatility",
             query(highest, "trading.risk.volatility.ratio", SYMBOL, "trading.risk.window"),
-            description="Realised volatility.",
+            description="Realised volatility, by the window it is measured over.",
             unit="percentunit",
             defaults=NEVER_BELOW_ZERO,
         ),

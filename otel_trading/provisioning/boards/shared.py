@@ -149,7 +149,7 @@ def trading_states(width: int = 12) -> Panel:
     """What each bot may do, over time."""
     return state_timeline(
         "What bots may do",
-        Query(state("trading.state", "trading.state.value", TRADING, "job"), "{{job}}"),
+        Query(may_trade("job"), "{{job}}"),
         slug="trading-states",
         states=TRADING,
         description="Trading, only closing positions, or halted; by bot.",
@@ -267,6 +267,12 @@ def active_positions() -> Panel:
         unit="{position}",
         base="blue",
     )
+
+
+def may_trade(*by: str) -> str:
+    """What bots may do; of one that never said so, whether an emergency stop is engaged."""
+    said = state("trading.state", "trading.state.value", TRADING, *by)
+    return f"{said} or 2 * {highest('trading.emergency_stop.engaged', *by)}"
 
 
 def per_minute(instrument: str, *by: str, **only: str) -> str:

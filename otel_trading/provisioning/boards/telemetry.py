@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from otel_trading.provisioning.boards import shared
 from otel_trading.provisioning.boards.asked import highest, increase, percentiles, query, rate, total
 from otel_trading.provisioning.boards.shared import ANY_IS_BAD, ANY_IS_ODD, BARS, NEVER_BELOW_ZERO
@@ -12,14 +14,27 @@ from otel_trading.provisioning.model import Query, Row, Threshold
 from otel_trading.provisioning.panels import stat, state_timeline, timeseries
 from otel_trading.provisioning.variables import STANDARD
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _LOST, _COLLECTOR = to_runbook("telemetry-dropped"), to_runbook("collector")
-_KINDS = "(spans|metric_points|log_records)"
+_KINDS = ("spans", "metric_points", "log_records")
 _STACK = 'job=~"otelcol|prometheus|alertmanager|jaeger|loki"'
 
 
-def _collector(name: str, by: str) -> str:
-    """What the Collector counts of each kind of item, a second."""
-    return f'sum by ({by}) (rate({{__name__=~"otelcol_{name}_{_KINDS}_total", job="otelcol"}}[$__rate_interval]))'
+def _collector(*counters: str, by: str) -> str:
+    """What the Collector counts, a second: a rate loses the names of its series, so each gets a label before."""
+    rates = [f'rate(otelcol_{name}_{kind}_total{{job="otelcol"}}[$__rate_interval])' for name, kind in _each(counters)]
+    items = [kind.replace("_", " ") for _, kind in _each(counters)]
+    told = [
+        f'label_replace(label_replace({growth}, "item", "{item}", "", ""), "counter", "{name}", "", "")'
+        for growth, item, (name, _) in zip(rates, items, _each(counters), strict=True)
+    ]
+    return f"sum by ({by}) ({' or '.join(told)})"
+
+
+def _each(counters: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, kind) for name in counters for kind in _KINDS]
 
 
 _NOW = (
@@ -205,7 +220,7 @@ _STACK_ROW = Row(
     (
         timeseries(
             "Collector, received",
-            Query(_collector("receiver_accepted", "receiver, __name__"), "{{receiver}} {{__name__}}"),
+            Query(_collector("receiver_accepted", by="receiver, item"), "{{receiver}} {{item}}"),
             slug="collector-accepted",
             description="Items that the Collector took, a second.",
             unit="cps",
@@ -214,7 +229,7 @@ _STACK_ROW = Row(
         ),
         timeseries(
             "Collector, passed on",
-            Query(_collector("exporter_sent", "exporter"), "{{exporter}}"),
+            Query(_collector("exporter_sent", by="exporter"), "{{exporter}}"),
             slug="collector-sent",
             description="Items that backends took, a second.",
             unit="cps",
@@ -223,8 +238,8 @@ _STACK_ROW = Row(
         ),
         timeseries(
             "Collector, refused and failed",
-            Query(_collector("receiver_(refused|failed)", "receiver"), "refused {{receiver}}"),
-            Query(_collector("exporter_(send|enqueue)_failed", "exporter"), "failed {{exporter}}"),
+            Query(_collector("receiver_refused", "receiver_failed", by="receiver"), "refused {{receiver}}"),
+            Query(_collector("exporter_send_failed", "exporter_enqueue_failed", by="exporter"), "failed {{exporter}}"),
             slug="collector-failures",
             description="Items a second that the Collector refused, which bots keep; and that it could not pass on.",
             unit="cps",
