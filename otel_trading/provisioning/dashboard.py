@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from otel_trading.provisioning.layout import places
 from otel_trading.provisioning.model import Annotation, Link, Panel, Row, Variable, slugged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from otel_trading.provisioning.model import Json
 
@@ -149,13 +148,29 @@ give each its own: slug='...'
 
 def _siblings() -> Json:
     return {
-        **{"type": "dashboards", "title": "Boards", "tags": [TAG], "asDropdown": True, "icon": "external link"},
-        **{"includeVars": True, "keepTime": True, "targetBlank": False, "tooltip": "", "url": ""},
+        "type": "dashboards",
+        "title": "Boards",
+        "tags": [TAG],
+        "asDropdown": True,
+        "icon": "external link",
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+        "tooltip": "",
+        "url": "",
     }
 
 
 def _link(link: Link) -> Json:
     return {
-        **{"type": "link", "title": link.title, "url": link.url, "targetBlank": link.new_tab, "icon": "doc"},
-        **{"tags": [], "asDropdown": False, "includeVars": False, "keepTime": False, "tooltip": ""},
+        "type": "link",
+        "title": link.title,
+        "url": link.url,
+        "targetBlank": link.new_tab,
+        "icon": "doc",
+        "tags": [],
+        "asDropdown": False,
+        "includeVars": False,
+        "keepTime": False,
+        "tooltip": "",
     }

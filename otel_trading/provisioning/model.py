@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from otel_trading.provisioning.units import unit as known_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Kind = Literal[
     "timeseries", "stat", "gauge", "bargauge", "state-timeline", "heatmap", "table", "logs", "traces", "text"

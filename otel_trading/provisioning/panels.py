@@ -54,7 +54,11 @@ def timeseries(title: str, *queries: Query | str, stacked: bool = False, **commo
 
     """
     custom: dict[str, Any] = {
-        **{"drawStyle": "line", "lineWidth": 1, "showPoints": "auto", "pointSize": 4, "spanNulls": 60_000},
+        "drawStyle": "line",
+        "lineWidth": 1,
+        "showPoints": "auto",
+        "pointSize": 4,
+        "spanNulls": 60_000,
         "fillOpacity": 30 if stacked else 8,
     }
     if stacked:
@@ -77,8 +81,12 @@ def stat(title: str, *queries: Query | str, of: str = "lastNotNull", **common: U
 
     """
     options = {
-        **{"colorMode": "value", "graphMode": "area", "justifyMode": "auto", "textMode": "auto"},
-        **{"reduceOptions": _reduced(of), "wideLayout": True},
+        "colorMode": "value",
+        "graphMode": "area",
+        "justifyMode": "auto",
+        "textMode": "auto",
+        "reduceOptions": _reduced(of),
+        "wideLayout": True,
     }
     return _panel("stat", title, queries, common, width=4, height=4, options=options)
 
@@ -93,8 +101,13 @@ def gauge(title: str, *queries: Query | str, low: float = 0, high: float = 1, **
 def bar_gauge(title: str, *queries: Query | str, low: float = 0, high: float = 1, **common: Unpack[Common]) -> Panel:
     """A bar for each series, in zones."""
     options = {
-        **{"displayMode": "basic", "orientation": "horizontal", "valueMode": "color", "showUnfilled": True},
-        **{"reduceOptions": _reduced(), "namePlacement": "auto", "sizing": "auto"},
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "valueMode": "color",
+        "showUnfilled": True,
+        "reduceOptions": _reduced(),
+        "namePlacement": "auto",
+        "sizing": "auto",
     }
     limits = {"min": low, "max": high}
     return _panel("bargauge", title, queries, common, width=8, height=8, options=options, defaults=limits)
@@ -111,7 +124,10 @@ def state_timeline(title: str, *queries: Query | str, states: Sequence[str] = ()
 
     """
     options = {
-        **{"alignValue": "left", "mergeValues": True, "rowHeight": 0.8, "showValue": "auto"},
+        "alignValue": "left",
+        "mergeValues": True,
+        "rowHeight": 0.8,
+        "showValue": "auto",
         "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
         "tooltip": {"mode": "single", "sort": "none"},
     }
@@ -130,8 +146,13 @@ def state(title: str, *queries: Query | str, states: Sequence[str], **common: Un
 def heatmap(title: str, *queries: Query | str, **common: Unpack[Common]) -> Panel:
     """How often which values occurred, as in ``provisioning.promql.heat``; the unit is that of the values."""
     options = {
-        **{"calculate": False, "cellGap": 1, "cellValues": {"unit": "cps"}, "legend": {"show": True}},
-        **{"filterValues": {"le": 1e-9}, "rowsFrame": {"layout": "auto"}, "showValue": "never"},
+        "calculate": False,
+        "cellGap": 1,
+        "cellValues": {"unit": "cps"},
+        "legend": {"show": True},
+        "filterValues": {"le": 1e-9},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
         "color": {"mode": "scheme", "scheme": "Turbo", "steps": 64, "exponent": 0.5, "scale": "exponential"},
         "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": True},
         "yAxis": {"axisPlacement": "left", "unit": common.get("unit", "")},
@@ -170,8 +191,14 @@ def table(
 def logs(title: str, *queries: Query | str, **common: Unpack[Common]) -> Panel:
     """Log lines; those of a trace open it."""
     options = {
-        **{"dedupStrategy": "none", "enableLogDetails": True, "prettifyLogMessage": False, "showCommonLabels": False},
-        **{"showLabels": False, "showTime": True, "sortOrder": "Descending", "wrapLogMessage": True},
+        "dedupStrategy": "none",
+        "enableLogDetails": True,
+        "prettifyLogMessage": False,
+        "showCommonLabels": False,
+        "showLabels": False,
+        "showTime": True,
+        "sortOrder": "Descending",
+        "wrapLogMessage": True,
     }
     return _panel("logs", title, [_of(each, "loki") for each in queries], common, width=24, height=10, options=options)
 

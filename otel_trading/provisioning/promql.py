@@ -72,7 +72,8 @@ def heat(instrument: str, *, matchers: str = "", window: str = RATE) -> str:
     """All buckets of an instrument's histogram, for heatmaps.
 
     >>> print(heat("trading.order.ack.duration", window="5m"))
-    sum(rate(trading_order_ack_duration_seconds[5m])) or sum by (le) (rate(trading_order_ack_duration_seconds_bucket[5m]))
+    sum(rate(trading_order_ack_duration_seconds[5m])) \
+or sum by (le) (rate(trading_order_ack_duration_seconds_bucket[5m]))
     """
     name = prometheus_name(instrument)
     classic = f"sum by (le) (rate({name}_bucket{_in(matchers)}[{window}]))"
@@ -88,13 +89,19 @@ def rate(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window:
     return f"sum {_by(by)}(rate({prometheus_name(instrument)}{_in(matchers)}[{window}]))"
 
 
-def increase(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window: str = "$__range") -> str:
-    """By how much a counter grew within the window, by default the time that is shown.
+def happened(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window: str = "$__range") -> str:
+    """How often something happened within the window, by default the time that is shown; the first time, too.
 
-    >>> print(increase("trading.halts"))
-    sum (increase(trading_halts_total[$__range]))
+    A counter that nothing was counted on is not there, and begins with one: ``increase`` misses what a series has when
+    it appears, which is all there is of what happens once.
+
+    >>> print(happened("trading.halts", window="1h"))
+    sum ((last_over_time(trading_halts_total[1h]) unless trading_halts_total offset 1h) \
+or increase(trading_halts_total[1h]))
     """
-    return f"sum {_by(by)}(increase({prometheus_name(instrument)}{_in(matchers)}[{window}]))"
+    series = f"{prometheus_name(instrument)}{_in(matchers)}"
+    new = f"(last_over_time({series}[{window}]) unless {series} offset {window})"
+    return f"sum {_by(by)}({new} or increase({series}[{window}]))"
 
 
 def value(instrument: str, *, matchers: str = "", by: Iterable[str] = (), fold: str = "sum") -> str:

@@ -28,6 +28,7 @@ class Bot:
         """An expression with all that is chosen above a board."""
         chosen = {
             "__rate_interval": "1m",
+            "__rate_interval_ms": "60000",
             "__range": f"{self.ended - self.started:.0f}s",
             "__auto": "1m",
             "job": self.job,

@@ -121,7 +121,9 @@ def bots(stack: Stack, scraping: Stack, tmp_path_factory: pytest.TempPathFactory
         demo = running.enter_context(process(play, folder / "demo", **endpoint))
         assert demo.wait(SECONDS + 60) == 0, (folder / "demo" / "said.txt").read_text()
         for each in tellers:
-            assert each.poll() is None, (folder / "native" / "said.txt").read_text() + (folder / "sdk" / "said.txt").read_text()
+            assert each.poll() is None, (folder / "native" / "said.txt").read_text() + (
+                folder / "sdk" / "said.txt"
+            ).read_text()
             each.communicate(timeout=30)
     made = Bots(stack, scraping, started, time.time())
     assert eventually(lambda: made["demo"].ask("sum(trading_market_data_messages_total)"))

@@ -11,6 +11,7 @@ import select
 import sys
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import metrics
 from opentelemetry.metrics import Observation
 from opentelemetry.trace import Status, StatusCode
 
@@ -74,7 +75,7 @@ class Teller:
 
     def __init__(self, telemetry: ot.Telemetry) -> None:
         self._tracer, self._log = telemetry.tracer, logging.getLogger("teller")
-        meter = telemetry.meter
+        meter = metrics.get_meter("teller")  # the kit's own has some of the names already
         self._made = []
         for name, declared in INSTRUMENTS.items():
             if declared.observable:

@@ -109,8 +109,23 @@ def test_an_annotation_marks_what_happened(bots: Bots, way: str, annotation: Any
     assert found or annotation.name == "Alerts"
 
 
-def test_legends_name_labels_that_series_have(bots: Bots) -> None:
-    """No legend has a label that its query leaves out."""
+def test_each_fault_of_the_demo_is_seen(bots: Bots) -> None:
+    """What each fault leads to is seen: refusals, late answers, lost connections, silence, a clock that is off."""
+    demo = bots["demo"]
+    boards = {board.uid: board for board in BOARDS}
+
+    def highest(board: str, slug: str, place: int = 0) -> float:
+        query = boards[f"otel-trading-{board}"].panel(slug).queries[place]
+        found = [float(value) for series in demo.ask(query.expr) for _, value in series["values"] if value != "NaN"]
+        return max(found)
+
+    assert highest("orders", "reject-ratio") > 0
+    assert highest("orders", "ack-latency", 1) > 0.3
+    assert highest("latency", "budget-violations") > 0
+    assert highest("market-data", "reconnects") > 0
+    assert highest("market-data", "connection-states") == 2
+    assert highest("market-data", "data-age") > 3
+    assert highest("market-data", "clock-offset-now") > 0.5
 
 
 def test_the_query_of_native_histograms_and_of_buckets_is_the_same(bots: Bots) -> None:

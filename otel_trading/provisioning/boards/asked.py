@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from otel_trading.provisioning import promql
@@ -10,7 +9,7 @@ from otel_trading.provisioning.model import Query
 from otel_trading.trading.conventions import INSTRUMENTS, label_name, prometheus_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 VENUE, SYMBOL, STRATEGY = "trading.venue.name", "trading.instrument.symbol", "trading.strategy.name"
 _CHOSEN = {VENUE: "$venue", SYMBOL: "$symbol", STRATEGY: "$strategy"}
@@ -52,9 +51,16 @@ def rate(instrument: str, *by: str, **only: str) -> str:
     return promql.rate(instrument, matchers=chosen(instrument, **only), by=_labels(by))
 
 
-def increase(instrument: str, *by: str, **only: str) -> str:
-    """See ``promql.increase``; within the time that is shown."""
-    return promql.increase(instrument, matchers=chosen(instrument, **only), by=_labels(by))
+def happened(instrument: str, *by: str, **only: str) -> str:
+    """See ``promql.happened``; within the time that is shown."""
+    return promql.happened(instrument, matchers=chosen(instrument, **only), by=_labels(by))
+
+
+def per_minute(instrument: str, *by: str, **only: str) -> str:
+    """See ``promql.happened``; a minute."""
+    matchers, window = chosen(instrument, **only), promql.RATE
+    times = promql.happened(instrument, matchers=matchers, by=_labels(by), window=window)
+    return f"60000 / {window}_ms * {times}"
 
 
 def total(instrument: str, *by: str, fold: str = "sum", **only: str) -> str:

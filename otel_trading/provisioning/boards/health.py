@@ -7,6 +7,7 @@ from otel_trading.provisioning.boards.asked import (
     BOTS,
     highest,
     legend,
+    per_minute,
     percentiles,
     query,
     rate,
@@ -131,17 +132,17 @@ _ALERTS = Row(
         ),
         _seldom(
             *("Alerts that began and ended", "alert-changes", "Alerts of the bots that began to fire, or were over."),
-            query(shared.per_minute, "trading.alert.changes", _RULE, "trading.alert.change"),
+            query(per_minute, "trading.alert.changes", _RULE, "trading.alert.change"),
         ),
         _seldom(
             *("Notifications", "notifications", "Notifications of the bots, a minute, by what became of them."),
-            query(shared.per_minute, "trading.alert.notifications", _CHANNEL, "trading.alert.outcome"),
+            query(per_minute, "trading.alert.notifications", _CHANNEL, "trading.alert.outcome"),
             width=6,
         ),
         _seldom(
             *("Notifications that failed", "notification-failures", "Notifications that did not arrive, a minute."),
             query(
-                shared.per_minute,
+                per_minute,
                 "trading.alert.notifications",
                 _CHANNEL,
                 _LEVEL,
@@ -162,7 +163,7 @@ _ALERTS = Row(
         _seldom(
             *("Events alerts had no room for", "alert-events-dropped"),
             "Trading events that came faster than rules were judged, a minute.",
-            Query(shared.per_minute("trading.alert.events.dropped"), "dropped"),
+            Query(per_minute("trading.alert.events.dropped"), "dropped"),
             width=6,
         ),
     ),
@@ -226,7 +227,7 @@ _PROCESS = Row(
         timeseries(
             "Context switches",
             query(rate, "process.context_switches", "process.context_switch.type"),
-            description="How often the bots had to make room for others (involuntary), or waited (voluntary), a second.",
+            description="How often the bots had to make room for others (involuntary), or waited (voluntary).",
             unit="cps",
             defaults=NEVER_BELOW_ZERO,
         ),
@@ -265,7 +266,7 @@ _PROCESS = Row(
         _seldom(
             *("Thresholds crossed", "threshold-crossings", "Thresholds exceeded and recovered from, a minute."),
             query(
-                shared.per_minute,
+                per_minute,
                 "trading.runtime.threshold.crossings",
                 _RESOURCE,
                 "trading.runtime.threshold.direction",
@@ -273,7 +274,7 @@ _PROCESS = Row(
         ),
         _seldom(
             *("Errors of runtime telemetry", "runtime-errors", "What could not be read, a minute."),
-            query(shared.per_minute, "trading.runtime.errors", "trading.runtime.component", "error.type"),
+            query(per_minute, "trading.runtime.errors", "trading.runtime.component", "error.type"),
         ),
     ),
 )
@@ -297,7 +298,7 @@ _OPERATIONS = Row(
         ),
         _seldom(
             *("Configuration changed", "config-reloads", "Changes of the configuration, a minute, by outcome."),
-            query(shared.per_minute, "trading.config.reloads", "trading.config.outcome"),
+            query(per_minute, "trading.config.reloads", "trading.config.outcome"),
             width=6,
         ),
         timeseries(
@@ -321,10 +322,10 @@ _OPERATIONS = Row(
         _seldom(
             *("Refused by the ops server", "ops-refusals", "Requests refused and changes asked for, a minute."),
             Query(
-                shared.per_minute("trading.ops.refusals", "trading.ops.refusal"),
+                per_minute("trading.ops.refusals", "trading.ops.refusal"),
                 f"refused {legend('trading.ops.refusal')}",
             ),
-            query(shared.per_minute, "trading.ops.changes", "trading.ops.change", "trading.ops.outcome"),
+            query(per_minute, "trading.ops.changes", "trading.ops.change", "trading.ops.outcome"),
             width=6,
         ),
         timeseries(

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from otel_trading.provisioning.boards import shared
-from otel_trading.provisioning.boards.asked import count, heat, highest, legend, percentiles, query, rate, total
+from otel_trading.provisioning.boards.asked import (
+    count,
+    heat,
+    highest,
+    legend,
+    per_minute,
+    percentiles,
+    query,
+    rate,
+    total,
+)
 from otel_trading.provisioning.boards.shared import BARS, FALLING, NEVER_BELOW_ZERO, SHARE, STAGE, STRATEGY, VENUE
 from otel_trading.provisioning.colours import BAD
 from otel_trading.provisioning.dashboard import Dashboard
@@ -49,7 +59,7 @@ _STAGES = Row(
             "Latency by stage",
             *percentiles("trading.stage.duration", STAGE),
             slug="stage-latency",
-            description="Median, 95th and 99th percentile of each stage. A diamond is one measurement: it opens its trace.",
+            description="Median, 95th and 99th percentile of each stage. A diamond is one run of it: it opens its trace.",
             unit="s",
             defaults=NEVER_BELOW_ZERO,
             custom={"scaleDistribution": {"type": "log", "log": 10}},
@@ -103,7 +113,7 @@ _STAGES = Row(
         ),
         timeseries(
             "Budgets exceeded",
-            query(shared.per_minute, "trading.stage.budget.violations", STAGE),
+            query(per_minute, "trading.stage.budget.violations", STAGE),
             slug="budget-violations",
             stacked=True,
             description="Measurements that took longer than their stage's budget, a minute.",
@@ -124,7 +134,7 @@ _STAGES = Row(
         ),
         timeseries(
             "Slow operations",
-            query(shared.per_minute, "trading.runtime.slow_operations", STAGE),
+            query(per_minute, "trading.runtime.slow_operations", STAGE),
             slug="slow-operations",
             stacked=True,
             description="Operations that took longer than the threshold they were watched with, a minute.",
@@ -142,7 +152,7 @@ _ORDERS = Row(
             "Tick to trade",
             *percentiles("trading.tick_to_trade.duration", STRATEGY),
             slug="tick-to-trade",
-            description="From a tick's receipt to the first order it led to. A diamond is one order: it opens its trace.",
+            description="From a tick's receipt to the first order it led to. A diamond is one tick: it opens a trace.",
             unit="s",
             defaults=NEVER_BELOW_ZERO,
             links=[_SLOW],
@@ -236,7 +246,7 @@ _RUNTIME = Row(
         ),
         timeseries(
             "Event loop stalls",
-            Query(shared.per_minute("trading.runtime.event_loop.stalls"), "stalls", style="bars"),
+            Query(per_minute("trading.runtime.event_loop.stalls"), "stalls", style="bars"),
             Query(total("trading.runtime.event_loop.stalled"), "stalled now", style="right"),
             slug="event-loop-stalls",
             description="Event loops that did not answer for a second; the log has the stack that held them up.",

@@ -107,7 +107,7 @@ _SPANS = Row(
             "Spans, p95",
             Query(f"histogram_quantile(0.95, sum by (span_name) ({_TIMES}))", "{{span_name}}", exemplars=True),
             slug="span-latency",
-            description="How long spans took, 95th percentile, of the traces that were kept. A diamond opens its trace.",
+            description="How long spans of kept traces took, 95th percentile. A diamond opens its trace.",
             unit="s",
             defaults=NEVER_BELOW_ZERO,
         ),
@@ -136,7 +136,7 @@ _SPANS = Row(
             "Trades",
             operation="tick_to_trade",
             slug="trade-traces",
-            description="The newest traces from a tick to what it led to; a click opens one, its spans open their log lines.",
+            description="The newest traces from tick to profit; a click opens one, and its spans open their log lines.",
             width=12,
         ),
         traces(

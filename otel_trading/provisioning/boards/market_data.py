@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from otel_trading.provisioning.boards import shared
-from otel_trading.provisioning.boards.asked import count, heat, highest, legend, percentiles, query, rate, total
+from otel_trading.provisioning.boards.asked import (
+    count,
+    heat,
+    highest,
+    legend,
+    per_minute,
+    percentiles,
+    query,
+    rate,
+    total,
+)
 from otel_trading.provisioning.boards.shared import ANY_IS_BAD, BARS, NEVER_BELOW_ZERO, SYMBOL, VENUE
 from otel_trading.provisioning.colours import BAD, GOOD, WARNING
 from otel_trading.provisioning.dashboard import Dashboard
@@ -124,17 +134,17 @@ _FEEDS = Row(
         ),
         _seldom(
             *("Gaps", "gaps", "Times a minute that frames were missing."),
-            query(shared.per_minute, "trading.market_data.gaps", VENUE, _DATA),
+            query(per_minute, "trading.market_data.gaps", VENUE, _DATA),
             runbook="market-data-gaps",
         ),
         _seldom(
             *("Stalls", "stalls", "Times a minute that a subscription went stale."),
-            query(shared.per_minute, "trading.market_data.stalls", VENUE),
+            query(per_minute, "trading.market_data.stalls", VENUE),
             runbook="venue-silent",
         ),
         _seldom(
             *("Frames that cannot be used", "data-errors", "Frames a minute that cannot be used, and why."),
-            query(shared.per_minute, "trading.market_data.errors", VENUE, _ERROR),
+            query(per_minute, "trading.market_data.errors", VENUE, _ERROR),
             runbook="market-data-errors",
         ),
     ),
@@ -152,13 +162,13 @@ _CLOCKS = Row(
         ),
         _seldom(
             *("Clocks that were set", "clock-steps", "Times a minute that a venue's clock or ours was set."),
-            query(shared.per_minute, "trading.clock.steps", VENUE),
+            query(per_minute, "trading.clock.steps", VENUE),
             runbook="clock-offset",
         ),
         _seldom(
             *("Frames before their time", "negative-latency"),
             "Frames a minute that by the venue's clock came before they were sent.",
-            query(shared.per_minute, "trading.market_data.latency.negative", VENUE),
+            query(per_minute, "trading.market_data.latency.negative", VENUE),
         ),
     ),
 )
@@ -169,7 +179,7 @@ _CONNECTIONS = Row(
         shared.connections("connection-states", "Connections over time", width=16),
         _seldom(
             *("Connections lost", "reconnects", "Connections that were lost, a minute, and why."),
-            query(shared.per_minute, "trading.venue.reconnects", VENUE, _ERROR),
+            query(per_minute, "trading.venue.reconnects", VENUE, _ERROR),
             runbook="venue-disconnected",
         ),
         timeseries(
@@ -256,7 +266,7 @@ _REQUESTS = Row(
         ),
         _seldom(
             *("Requests sent again", "request-retries", "Requests that were sent again, a minute, and why."),
-            query(shared.per_minute, "trading.venue.request.retries", VENUE, _OPERATION, _ERROR),
+            query(per_minute, "trading.venue.request.retries", VENUE, _OPERATION, _ERROR),
         ),
         timeseries(
             "HTTP requests",
@@ -278,7 +288,7 @@ _REQUESTS = Row(
         ),
         _seldom(
             *("Refused as too many", "rate-limit-refusals", "Requests a minute that a venue refused as too many."),
-            query(shared.per_minute, "trading.venue.rate_limit.refusals", VENUE, _OPERATION),
+            query(per_minute, "trading.venue.rate_limit.refusals", VENUE, _OPERATION),
             runbook="rate-limits",
         ),
         timeseries(
@@ -299,7 +309,7 @@ _CHAINS = Row(
     (
         _seldom(
             *("Transactions", "chain-transactions", "Transactions of block chains that ended, a minute."),
-            query(shared.per_minute, "trading.chain.transactions", _CHAIN, "trading.chain.outcome"),
+            query(per_minute, "trading.chain.transactions", _CHAIN, "trading.chain.outcome"),
             width=6,
         ),
         timeseries(

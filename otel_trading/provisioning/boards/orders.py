@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_trading.provisioning.boards import shared
-from otel_trading.provisioning.boards.asked import increase, legend, mean, percentiles, query, rate, total
+from otel_trading.provisioning.boards.asked import happened, legend, mean, per_minute, percentiles, query, rate, total
 from otel_trading.provisioning.boards.shared import BARS, NEVER_BELOW_ZERO, SIDE, STRATEGY, SYMBOL, VENUE
 from otel_trading.provisioning.colours import BAD, GOOD, WARNING
 from otel_trading.provisioning.dashboard import Dashboard
@@ -12,14 +12,14 @@ from otel_trading.provisioning.model import Query, Row, Threshold
 from otel_trading.provisioning.panels import stat, timeseries
 from otel_trading.provisioning.variables import TRADING
 
-_SUBMITTED = increase("trading.order.submissions")
+_SUBMITTED = happened("trading.order.submissions")
 _REJECTS = to_runbook("order-rejections")
 
 _NOW = (
     shared.success_rate(),
     stat(
         "Fill ratio",
-        shared.share(increase("trading.execution.reports", trading_order_status="filled"), _SUBMITTED),
+        shared.share(happened("trading.execution.reports", trading_order_status="filled"), _SUBMITTED),
         description="Orders that were filled completely, of all that were submitted in the time shown.",
         unit="percentunit",
         base=BAD,
@@ -28,7 +28,7 @@ _NOW = (
     ),
     stat(
         "Reject ratio",
-        shared.share(increase("trading.execution.reports", trading_order_status="rejected"), _SUBMITTED),
+        shared.share(happened("trading.execution.reports", trading_order_status="rejected"), _SUBMITTED),
         description="Orders that venues refused, of all that were submitted in the time shown.",
         unit="percentunit",
         thresholds=(Threshold(0.02, WARNING), Threshold(0.1, BAD)),
@@ -60,7 +60,7 @@ _ORDERS = Row(
     (
         timeseries(
             "Orders submitted",
-            query(shared.per_minute, "trading.order.submissions", VENUE, SYMBOL, SIDE),
+            query(per_minute, "trading.order.submissions", VENUE, SYMBOL, SIDE),
             slug="submissions",
             description="Orders handed to venues, a minute.",
             unit="cpm",
@@ -70,7 +70,7 @@ _ORDERS = Row(
         timeseries(
             "Refusals by reason",
             query(
-                shared.per_minute,
+                per_minute,
                 *("trading.execution.reports", VENUE, "trading.order.reject_reason"),
                 trading_order_status="rejected",
             ),
@@ -93,7 +93,7 @@ _ORDERS = Row(
         ),
         timeseries(
             "Cancellations",
-            query(shared.per_minute, "trading.order.cancel.requests", VENUE, SIDE),
+            query(per_minute, "trading.order.cancel.requests", VENUE, SIDE),
             slug="cancels",
             description="Cancellations asked for, a minute.",
             unit="cpm",
@@ -101,10 +101,10 @@ _ORDERS = Row(
         ),
         timeseries(
             "Reports that do not fit",
-            query(shared.per_minute, "trading.order.anomalies", VENUE, "trading.order.anomaly"),
-            Query(shared.per_minute("trading.order.restorations", VENUE), f"unknown order found {legend(VENUE)}"),
+            query(per_minute, "trading.order.anomalies", VENUE, "trading.order.anomaly"),
+            Query(per_minute("trading.order.restorations", VENUE), f"unknown order found {legend(VENUE)}"),
             slug="anomalies",
-            description="Reports that do not fit what is known of their order, and orders found at a venue that the bot "
+            description="Reports that do not fit what is known of their order, and orders at a venue that the bot "
             "did not know of; a minute.",
             unit="cpm",
             defaults=NEVER_BELOW_ZERO,
@@ -115,7 +115,7 @@ _ORDERS = Row(
         timeseries(
             "Liquidity",
             query(
-                shared.per_minute,
+                per_minute,
                 *("trading.execution.reports", VENUE, "trading.execution.liquidity"),
                 trading_execution_type="trade",
             ),
@@ -186,7 +186,7 @@ _EXECUTIONS = Row(
             "Slippage",
             *percentiles("trading.execution.slippage.bps", VENUE, quantiles=(0.5, 0.95)),
             Query(mean("trading.execution.slippage.bps", VENUE), f"mean {legend(VENUE)}"),
-            description="How much worse than expected prices were, below zero where better: median, 95th percentile, mean.",
+            description="How much worse than expected prices were, below zero where better; p50, p95 and mean.",
             unit="bp",
             thresholds=(Threshold(25, BAD),),
             links=[to_runbook("slippage")],

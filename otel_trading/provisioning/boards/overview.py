@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_trading.provisioning.boards import shared
-from otel_trading.provisioning.boards.asked import increase, state
+from otel_trading.provisioning.boards.asked import happened, state
 from otel_trading.provisioning.colours import BAD, HEALTH, TRADING
 from otel_trading.provisioning.dashboard import Dashboard
 from otel_trading.provisioning.links import to_board, to_runbook
@@ -44,7 +44,7 @@ _NOW = (
     shared.ack(),
     stat(
         "Fills",
-        increase("trading.execution.reports", trading_execution_type="trade"),
+        happened("trading.execution.reports", trading_execution_type="trade"),
         description="Executions in the time shown.",
         unit="{report}",
         base="blue",
@@ -53,7 +53,7 @@ _NOW = (
     shared.active_positions(),
     stat(
         "Telemetry dropped",
-        f"{increase('trading.telemetry.dropped')} or vector(0)",
+        f"{happened('trading.telemetry.dropped')} or vector(0)",
         description="Items of telemetry that were lost in the time shown: above none, other panels may say too little.",
         thresholds=shared.ANY_IS_BAD,
         links=[to_board("otel-trading-telemetry", "Telemetry", "dropped"), to_runbook("telemetry-dropped")],

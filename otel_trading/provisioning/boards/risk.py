@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_trading.provisioning.boards import shared
-from otel_trading.provisioning.boards.asked import highest, legend, percentiles, query, state, total
+from otel_trading.provisioning.boards.asked import highest, legend, per_minute, percentiles, query, state, total
 from otel_trading.provisioning.boards.shared import BARS, CURRENCY, LIMIT, NEVER_BELOW_ZERO, STRATEGY, SYMBOL, VENUE
 from otel_trading.provisioning.colours import BAD, BREAKER, GOOD
 from otel_trading.provisioning.dashboard import Dashboard
@@ -90,8 +90,8 @@ _MONEY = Row(
         ),
         timeseries(
             "Won and lost",
-            Query(shared.per_minute("trading.trade.profit", CURRENCY), f"won {legend(CURRENCY)}"),
-            Query(f"-1 * {shared.per_minute('trading.trade.loss', CURRENCY)}", f"lost {legend(CURRENCY)}"),
+            Query(per_minute("trading.trade.profit", CURRENCY), f"won {legend(CURRENCY)}"),
+            Query(f"-1 * {per_minute('trading.trade.loss', CURRENCY)}", f"lost {legend(CURRENCY)}"),
             slug="trade-results",
             description="What the trades that won earned, and what those that lost cost, a minute.",
             custom=BARS,
@@ -184,7 +184,7 @@ _RISK = Row(
         ),
         timeseries(
             "Checks of limits",
-            query(shared.per_minute, "trading.risk.checks", LIMIT, "trading.risk.result"),
+            query(per_minute, "trading.risk.checks", LIMIT, "trading.risk.result"),
             slug="risk-checks",
             stacked=True,
             description="Limits checked, a minute, by result.",
@@ -234,7 +234,7 @@ _STATES = Row(
         shared.trading_states(),
         timeseries(
             "Breaker trips",
-            query(shared.per_minute, "trading.circuit_breaker.transitions", _BREAKER, "trading.circuit_breaker.state"),
+            query(per_minute, "trading.circuit_breaker.transitions", _BREAKER, "trading.circuit_breaker.state"),
             slug="breaker-transitions",
             description="Changes of circuit breakers, a minute, by the state they changed to.",
             unit="cpm",
@@ -245,7 +245,7 @@ _STATES = Row(
         ),
         timeseries(
             "Halts",
-            query(shared.per_minute, "trading.halts", "trading.halt.trigger"),
+            query(per_minute, "trading.halts", "trading.halt.trigger"),
             description="Times that a bot stopped trading, a minute, and what made it.",
             unit="cpm",
             defaults=NEVER_BELOW_ZERO,
@@ -256,11 +256,11 @@ _STATES = Row(
         timeseries(
             "Emergency stops",
             query(
-                *(shared.per_minute, "trading.emergency_stop.transitions"),
+                *(per_minute, "trading.emergency_stop.transitions"),
                 *("trading.emergency_stop.state", "trading.emergency_stop.trigger"),
             ),
             Query(
-                shared.per_minute("trading.emergency_stop.callbacks", "trading.callback.outcome"),
+                per_minute("trading.emergency_stop.callbacks", "trading.callback.outcome"),
                 f"callback {legend('trading.callback.outcome')}",
             ),
             description="Emergency stops and their ends, a minute, and what became of their callbacks.",
@@ -272,7 +272,7 @@ _STATES = Row(
         ),
         timeseries(
             "Strategies that failed",
-            query(shared.per_minute, "trading.strategy.failures", STRATEGY, "error.type"),
+            query(per_minute, "trading.strategy.failures", STRATEGY, "error.type"),
             slug="strategy-failures",
             description="Errors that ended a strategy's work, a minute.",
             unit="cpm",

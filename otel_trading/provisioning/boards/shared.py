@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from otel_trading.provisioning.boards.asked import count, increase, legend, percentiles, query, quantile, rate, state
-from otel_trading.provisioning.boards.asked import highest, total
+from otel_trading.provisioning.boards.asked import (
+    count,
+    happened,
+    highest,
+    legend,
+    per_minute,
+    percentiles,
+    quantile,
+    query,
+    rate,
+    state,
+    total,
+)
 from otel_trading.provisioning.colours import BAD, BREAKER, CONNECTION, GOOD, TRADING, WARNING
 from otel_trading.provisioning.links import to_board, to_runbook
 from otel_trading.provisioning.model import Panel, Query, Threshold
-from otel_trading.provisioning.panels import stat, state as state_panel, state_timeline, timeseries
+from otel_trading.provisioning.panels import stat, state_timeline, timeseries
+from otel_trading.provisioning.panels import state as state_panel
 
 OUTCOME, BREAKER_NAME = "trading.trade.outcome", "trading.circuit_breaker.name"
 VENUE, SYMBOL, STRATEGY = "trading.venue.name", "trading.instrument.symbol", "trading.strategy.name"
@@ -26,12 +38,15 @@ ANY_IS_ODD = (Threshold(1e-9, WARNING),)
 
 def success_rate(width: int = 4) -> Panel:
     """Of all trades that ended, those that succeeded (requirement 003)."""
-    won = increase("trading.trade.completions", trading_trade_outcome="success")
+    won = happened("trading.trade.completions", trading_trade_outcome="success")
     return stat(
         "Success rate",
-        f"({won} or vector(0)) / ({increase('trading.trade.completions')} > 0)",
+        f"({won} or vector(0)) / ({happened('trading.trade.completions')} > 0)",
         description="Trades that succeeded, of all that ended in the time shown.",
-        **{"unit": "percentunit", "width": width, "base": BAD, "defaults": NOTHING},
+        unit="percentunit",
+        width=width,
+        base=BAD,
+        defaults=NOTHING,
         thresholds=(Threshold(0.5, WARNING), Threshold(0.9, GOOD)),
         links=[to_runbook("trade-failures")],
     )
@@ -44,7 +59,10 @@ def session_pnl(width: int = 4) -> Panel:
         query(total, "trading.pnl.session", CURRENCY),
         slug="session-pnl",
         description="Profit or loss since the session began, unrealised profit included.",
-        **{"unit": "short", "width": width, "base": BAD, "defaults": {"decimals": 2}},
+        unit="short",
+        width=width,
+        base=BAD,
+        defaults={"decimals": 2},
         thresholds=(Threshold(0, GOOD),),
         links=[to_runbook("daily-loss")],
     )
@@ -57,7 +75,8 @@ def profit_over_time(width: int = 12) -> Panel:
         Query(total("trading.pnl.realized", CURRENCY), f"realized {legend(CURRENCY)}"),
         Query(total("trading.pnl.unrealized", CURRENCY), f"unrealized {legend(CURRENCY)}"),
         description="Realised profit, net of commissions, of all that was closed; and what is open, at mid prices.",
-        **{"unit": "short", "width": width},
+        unit="short",
+        width=width,
         links=[to_board("otel-trading-risk", "P&L and risk", "profit-over-time")],
     )
 
@@ -68,7 +87,8 @@ def tick_to_trade(slug: str = "tick-to-trade-p99") -> Panel:
         "Tick to trade, p99",
         quantile(0.99, "trading.tick_to_trade.duration"),
         description="From a tick's receipt to the first order it led to, 99th percentile.",
-        **{"unit": "s", "slug": slug},
+        unit="s",
+        slug=slug,
         thresholds=(Threshold(0.05, WARNING), Threshold(0.25, BAD)),
         links=[to_runbook("latency")],
     )
@@ -80,7 +100,8 @@ def ack() -> Panel:
         "Acknowledgement, p99",
         quantile(0.99, "trading.order.ack.duration"),
         description="From an order's submission to the venue's answer, 99th percentile.",
-        **{"unit": "s", "slug": "ack-p99"},
+        unit="s",
+        slug="ack-p99",
         thresholds=(Threshold(0.25, WARNING), Threshold(1, BAD)),
         links=[to_runbook("latency")],
     )
@@ -93,7 +114,9 @@ def ack_latency(width: int = 8) -> Panel:
         *percentiles("trading.order.ack.duration", VENUE, quantiles=(0.5, 0.99)),
         slug="ack-latency",
         description="From an order's submission to the venue's answer. A diamond is one order: it opens its trace.",
-        **{"unit": "s", "width": width, "defaults": NEVER_BELOW_ZERO},
+        unit="s",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
         links=[to_runbook("latency")],
     )
 
@@ -105,7 +128,9 @@ def fill_latency(width: int = 8) -> Panel:
         *percentiles("trading.order.fill.duration", VENUE, quantiles=(0.5, 0.99)),
         slug="fill-latency",
         description="From an order's submission to its last fill, by venue.",
-        **{"unit": "s", "width": width, "defaults": NEVER_BELOW_ZERO},
+        unit="s",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
     )
 
 
@@ -116,7 +141,9 @@ def trade_latency(slug: str, title: str, width: int = 8) -> Panel:
         *percentiles("trading.trade.duration", STRATEGY, quantiles=(0.5, 0.95)),
         slug=slug,
         description="From the tick to the end of the trade it led to. A diamond is one trade: it opens its trace.",
-        **{"unit": "s", "width": width, "defaults": NEVER_BELOW_ZERO},
+        unit="s",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
         links=[to_runbook("latency")],
     )
 
@@ -127,7 +154,9 @@ def market_data_latency(width: int = 8) -> Panel:
         "Market data latency",
         *percentiles("trading.market_data.latency", VENUE, quantiles=(0.5, 0.99)),
         description="From the venue's event time to the frame's receipt, the clocks' offset taken out.",
-        **{"unit": "s", "width": width, "defaults": NEVER_BELOW_ZERO},
+        unit="s",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
         links=[to_runbook("market-data-latency")],
     )
 
@@ -140,7 +169,8 @@ def breaker_status(width: int = 4) -> Panel:
         slug="breaker-status",
         states=BREAKER,
         description="The worst state of all circuit breakers; none where the bot has none.",
-        **{"width": width, "defaults": NOTHING},
+        width=width,
+        defaults=NOTHING,
         links=[to_runbook("circuit-breaker")],
     )
 
@@ -153,7 +183,8 @@ def trading_states(width: int = 12) -> Panel:
         slug="trading-states",
         states=TRADING,
         description="Trading, only closing positions, or halted; by bot.",
-        **{"width": width, "height": 6},
+        width=width,
+        height=6,
         links=[to_runbook("trading-halted")],
     )
 
@@ -168,7 +199,8 @@ def connections(slug: str, title: str, width: int = 12) -> Panel:
         slug=slug,
         states=CONNECTION,
         description="Each connection to a venue: connected, connecting or lost.",
-        **{"width": width, "height": 6},
+        width=width,
+        height=6,
         links=[to_runbook("venue-disconnected")],
     )
 
@@ -181,7 +213,10 @@ def outcomes(width: int = 8) -> Panel:
         slug="trade-outcomes",
         stacked=True,
         description="Trades that ended a minute: success, partial (one leg was taken back), timeout, failed.",
-        **{"unit": "cpm", "width": width, "defaults": NEVER_BELOW_ZERO, "custom": BARS},
+        unit="cpm",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
+        custom=BARS,
     )
 
 
@@ -191,7 +226,9 @@ def opportunities(width: int = 8) -> Panel:
         "Opportunities",
         query(rate, "trading.opportunity.detections", STRATEGY, "trading.opportunity.route"),
         description="Opportunities found, by strategy and by what would be done where.",
-        **{"unit": "ops", "width": width, "defaults": NEVER_BELOW_ZERO},
+        unit="ops",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
     )
 
 
@@ -202,7 +239,8 @@ def opportunity_edge(width: int = 8) -> Panel:
         *percentiles("trading.opportunity.edge.bps", STRATEGY, quantiles=(0.5, 0.9)),
         slug="opportunity-edge",
         description="What opportunities should earn, in basis points: median and 90th percentile.",
-        **{"unit": "bp", "width": width},
+        unit="bp",
+        width=width,
     )
 
 
@@ -214,7 +252,10 @@ def limit_utilization(width: int = 8) -> Panel:
         query(highest, "trading.risk.utilization.ratio", *attributes),
         slug="limit-utilization",
         description="How much of each of the bot's own limits is used: at 100 % it refuses.",
-        **{"unit": "percentunit", "width": width, "defaults": NEVER_BELOW_ZERO, "thresholds": RISING},
+        unit="percentunit",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
+        thresholds=RISING,
         links=[to_runbook("risk-limit")],
     )
 
@@ -226,7 +267,10 @@ def data_age(width: int = 8) -> Panel:
         query(highest, "trading.market_data.age", VENUE, "trading.market_data.type"),
         slug="data-age",
         description="Time since the last frame, of the quietest subscription of each venue and type.",
-        **{"unit": "s", "width": width, "defaults": NEVER_BELOW_ZERO, "thresholds": (Threshold(5, BAD),)},
+        unit="s",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
+        thresholds=(Threshold(5, BAD),),
         links=[to_runbook("venue-silent")],
     )
 
@@ -239,7 +283,10 @@ def execution_reports(slug: str, title: str, width: int = 8) -> Panel:
         slug=slug,
         stacked=True,
         description="What venues reported of orders a minute, by where the orders then were in their life.",
-        **{"unit": "cpm", "width": width, "defaults": NEVER_BELOW_ZERO, "custom": BARS},
+        unit="cpm",
+        width=width,
+        defaults=NEVER_BELOW_ZERO,
+        custom=BARS,
         links=[to_runbook("order-rejections")],
     )
 
@@ -251,7 +298,8 @@ def frames_rate() -> Panel:
         rate("trading.market_data.messages"),
         slug="frames-rate",
         description="Frames of market data from all venues, a second.",
-        **{"unit": "cps", "base": BAD},
+        unit="cps",
+        base=BAD,
         thresholds=(Threshold(0.1, GOOD),),
         links=[to_runbook("venue-silent")],
     )
@@ -273,11 +321,6 @@ def may_trade(*by: str) -> str:
     """What bots may do; of one that never said so, whether an emergency stop is engaged."""
     said = state("trading.state", "trading.state.value", TRADING, *by)
     return f"{said} or 2 * {highest('trading.emergency_stop.engaged', *by)}"
-
-
-def per_minute(instrument: str, *by: str, **only: str) -> str:
-    """By how much a counter grows, a minute: for what happens seldom."""
-    return f"60 * {rate(instrument, *by, **only)}"
 
 
 def share(part: str, whole: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_trading.provisioning.boards import shared
-from otel_trading.provisioning.boards.asked import highest, increase, percentiles, query, rate, total
+from otel_trading.provisioning.boards.asked import happened, highest, per_minute, percentiles, query, rate, total
 from otel_trading.provisioning.boards.shared import ANY_IS_BAD, ANY_IS_ODD, BARS, NEVER_BELOW_ZERO
 from otel_trading.provisioning.colours import BAD, GOOD, WARNING
 from otel_trading.provisioning.dashboard import Dashboard
@@ -37,10 +37,11 @@ def _each(counters: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, kind) for name in counters for kind in _KINDS]
 
 
+_MADE, _SENT = (happened(f"trading.telemetry.{name}", "signal") for name in ("events", "sent"))
 _NOW = (
     stat(
         "Dropped",
-        f"{increase('trading.telemetry.dropped')} or vector(0)",
+        f"{happened('trading.telemetry.dropped')} or vector(0)",
         slug="dropped-now",
         description="Items that the bots lost in the time shown.",
         width=6,
@@ -49,10 +50,7 @@ _NOW = (
     ),
     stat(
         "Delivered",
-        shared.share(
-            f"sum ({increase('trading.telemetry.sent', 'signal')})",
-            f"sum ({increase('trading.telemetry.events', 'signal')} and {increase('trading.telemetry.sent', 'signal')})",
-        ),
+        shared.share(f"sum ({_SENT})", f"sum ({_MADE} and {_SENT})"),
         slug="delivery-ratio",
         description="Items that receivers confirmed, of all that were handed to telemetry in the time shown.",
         unit="percentunit",
@@ -135,7 +133,7 @@ _BOTS = Row(
             Query(rate("trading.telemetry.retried", "signal"), "again {{signal}}"),
             Query(rate("trading.telemetry.repeated", "signal"), "perhaps twice {{signal}}"),
             slug="retries",
-            description="Items whose request found no answer and was sent again, and those that may have arrived twice.",
+            description="Items that were sent again for want of an answer, and those that may have arrived twice.",
             unit="cps",
             defaults=NEVER_BELOW_ZERO,
         ),
@@ -194,7 +192,7 @@ _BOTS = Row(
         ),
         timeseries(
             "Secrets masked",
-            query(shared.per_minute, "trading.telemetry.redactions", "kind"),
+            query(per_minute, "trading.telemetry.redactions", "kind"),
             slug="redactions",
             description="Secrets that were masked, a minute, by what they are.",
             unit="cpm",
