@@ -29,6 +29,7 @@ class Bot:
         chosen = {
             "__rate_interval": "1m",
             "__rate_interval_ms": "60000",
+            "__interval": f"{STEP}s",
             "__range": f"{self.ended - self.started:.0f}s",
             "__auto": "1m",
             "job": self.job,

@@ -38,7 +38,7 @@ body {{ background: #111217; color: #ccccdc; font: 12px/1.4 Inter, Helvetica, Ar
 .panel > h2 {{ font-size: 13px; margin: 0 0 2px; font-weight: 500; }} .row {{ font-size: 15px; align-self: end; }}
 .big {{ margin: auto; font-weight: 600; }} .legend {{ color: #9fa0a6; font-size: 10px; max-height: 46px;
   overflow: hidden; }} .none {{ margin: auto; color: #6e6f75; }} td, th {{ text-align: left; padding: 1px 12px 1px 0; }}
-pre {{ margin: 0; font-size: 10px; white-space: nowrap; }} svg {{ flex: 1; min-height: 0; width: 100%; }}
+pre {{ margin: 0; font-size: 10px; white-space: pre; }} svg {{ flex: 1; min-height: 0; width: 100%; }}
 """
 Points = list[tuple[float, float]]
 
@@ -76,7 +76,7 @@ def courses(bot: Bot, panel: dict[str, Any]) -> list[tuple[str, Points, str]]:
     found = []
     for target in panel["targets"]:
         for series in bot.ask(target["expr"], source=target["datasource"]["type"]):
-            points = [(float(at), float(value)) for at, value in series.get("values", ())]
+            points = [(float(at), float(value)) for at, value in series.get("values", ()) if value != "NaN"]
             found.append((named(series, target.get("legendFormat", "")), points, target["refId"]))
     return found
 

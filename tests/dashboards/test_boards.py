@@ -125,7 +125,16 @@ _WORDS = {
         "abs",
         "le",
     ),
-    *("histogram_quantile", "histogram_count", "histogram_sum", "clamp_max", "label_replace", "offset", "m"),
+    *(
+        "histogram_quantile",
+        "histogram_count",
+        "histogram_sum",
+        "clamp_max",
+        "clamp_min",
+        "label_replace",
+        "offset",
+        "m",
+    ),
     *("max_over_time", "count_over_time", "last_over_time"),
 }
 

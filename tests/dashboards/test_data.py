@@ -23,16 +23,16 @@ pytestmark = [pytest.mark.stack]
 _SMOOTH = "the run is too calm for it"
 _BARE = "the reference bot uses ccxt without its instrumentation, and tells itself what it needs"
 _IOC = "its orders are filled or gone at once: none is cancelled, none stays open"
-_RISKLESS = "the reference bot has neither breakers nor measures of risk, and its limits are not reached"
+_RISKLESS = "the reference bot has neither breakers nor measures of risk, and does not ask for balances"
 _NO_CHAIN = "no block chain, no cache, no database and no recorder"
 QUIET_DEMO = {
     **dict.fromkeys(("candles-throughput", "events-throughput B", "queue-backlog"), "no candles, no queue"),
     **dict.fromkeys(("slow-operations", "event-loop-stalls A", "threshold-crossings", "runtime-errors"), _SMOOTH),
     **dict.fromkeys(("cancel-latency", "cancels", "active-orders B", "anomalies", "settlement-duration"), _IOC),
     **dict.fromkeys(("settlement-pending", "trade-attempts B"), _IOC),
-    **dict.fromkeys(("breaker-status", "breaker-states", "breaker-transitions", "limit-utilization"), _RISKLESS),
-    **dict.fromkeys(("limit-usage", "limits", "risk-checks", "var", "expected-shortfall", "volatility"), _RISKLESS),
-    **dict.fromkeys(("session-pnl-over-time B", "position-notional B", "balance", "position-drift"), _RISKLESS),
+    **dict.fromkeys(("breaker-status", "breaker-states", "breaker-transitions"), _RISKLESS),
+    **dict.fromkeys(("var", "expected-shortfall", "volatility"), _RISKLESS),
+    **dict.fromkeys(("position-notional B", "balance", "position-drift"), _RISKLESS),
     **dict.fromkeys(("halts", "emergency-stops", "strategy-failures"), "nobody stops it, and it does not fail"),
     **dict.fromkeys(("message-work", "rate-limits-now", "rate-limit-utilization", "rate-limit-refusals"), _BARE),
     **dict.fromkeys(("rate-limit-waits", "request-latency", "request-errors", "request-retries"), _BARE),

@@ -16,7 +16,7 @@ from otel_trading.provisioning.variables import TRADING
 _SCOPE, _BREAKER = "trading.risk.scope", "trading.circuit_breaker.name"
 _LOSSES, _LIMITS = to_runbook("daily-loss"), to_runbook("risk-limit")
 _PNL = total("trading.pnl.session", CURRENCY)
-_DRAWDOWN = f"max_over_time(({_PNL})[$__range:]) - {_PNL}"
+_DRAWDOWN = f"clamp_min(max_over_time(({_PNL})[$__range:$__interval]) - {_PNL}, 0)"
 
 _NOW = (
     shared.session_pnl(),
@@ -126,6 +126,7 @@ _POSITIONS = Row(
             "Position",
             query(total, "trading.position.quantity", VENUE, SYMBOL),
             slug="position-quantity",
+            width=6,
             description="Positions, below zero when short.",
             links=[to_runbook("position-drift")],
         ),
@@ -138,6 +139,7 @@ _POSITIONS = Row(
                 style="limit",
             ),
             slug="position-notional",
+            width=6,
             description="What positions are worth, and the bot's own limit of it.",
             links=[_LIMITS],
         ),
@@ -145,6 +147,7 @@ _POSITIONS = Row(
             "Positions that are not zero",
             query(total, "trading.position.active", VENUE, STRATEGY),
             slug="positions-active",
+            width=6,
             description="How many positions are open.",
             unit="{position}",
             defaults=NEVER_BELOW_ZERO,
@@ -153,6 +156,7 @@ _POSITIONS = Row(
             "Drift",
             query(total, "trading.position.drift", VENUE, SYMBOL),
             slug="position-drift",
+            width=6,
             description="What the venue holds, less what the bot believes: anything but zero is wrong.",
             links=[to_runbook("position-drift")],
         ),
@@ -186,6 +190,7 @@ _RISK = Row(
             "Checks of limits",
             query(per_minute, "trading.risk.checks", LIMIT, "trading.risk.result"),
             slug="risk-checks",
+            width=6,
             stacked=True,
             description="Limits checked, a minute, by result.",
             unit="cpm",
@@ -196,6 +201,7 @@ _RISK = Row(
             "Value at risk",
             query(highest, "trading.risk.var", "trading.risk.confidence", "trading.risk.window", CURRENCY),
             slug="var",
+            width=6,
             description="What will not be lost, with this confidence, within this time.",
         ),
         timeseries(
@@ -204,11 +210,13 @@ _RISK = Row(
                 *(highest, "trading.risk.expected_shortfall"),
                 *("trading.risk.confidence", "trading.risk.window", CURRENCY),
             ),
+            width=6,
             description="The mean of the losses beyond the value at risk.",
         ),
         timeseries(
             "Volatility",
             query(highest, "trading.risk.volatility.ratio", SYMBOL, "trading.risk.window"),
+            width=6,
             description="Realised volatility, by the window it is measured over.",
             unit="percentunit",
             defaults=NEVER_BELOW_ZERO,
