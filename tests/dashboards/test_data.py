@@ -6,6 +6,7 @@ scraped as well, as the demo is: so all ways that metrics take serve the same bo
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,3 +138,18 @@ def test_the_query_of_native_histograms_and_of_buckets_is_the_same(bots: Bots) -
     assert not asked.query(f'last_over_time({name}_bucket{{job="teller"}}{window})')
     assert asked.query(f'last_over_time({name}_bucket{{job="sdk"}}{window})')
     assert not asked.query(f'last_over_time({name}{{job="sdk"}}{window})')
+
+
+@pytest.mark.parametrize("way", ["demo", "scraped demo", "sdk"])
+@pytest.mark.parametrize("name", ["job", "instance", "service", "venue", "symbol", "strategy"])
+def test_what_can_be_chosen_has_values(bots: Bots, way: str, name: str) -> None:
+    """The variables above a board: the bot, its service, where and what it trades, and why."""
+    bot = bots[way]
+    [variable] = [each for each in BOARDS[0].render()["templating"]["list"] if each["name"] == name]
+    series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()  # type: ignore[union-attr]
+    found = {each["metric"].get(label) for each in bot.ask(series)} - {None}
+    demo = {"job": "demo", "service": "demo", "strategy": "basis", "venue": "binance", "symbol": "BTC/USDT"}
+    teller = {"job": "sdk", "service": "sdk", "strategy": "one", "venue": "kraken", "symbol": "BTC/USD"}
+    expected = (demo if "demo" in way else teller).get(name)
+    assert found
+    assert expected is None or expected in found
