@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,7 @@ give each its own: slug='...'
             "annotations": {"list": [marks.rendered(each) for each in self.annotations]},
             "templating": {"list": [choices.rendered(each) for each in self.variables]},
             "links": [_siblings(), *map(_link, self.links)],
-            "panels": self._panels(),
+            "panels": deepcopy(self._panels()),
         }
 
     def _panels(self) -> list[Json]:

@@ -38,7 +38,7 @@ SYMBOL = Variable(
 STRATEGY = Variable(
     *("strategy", "Strategy"),
     query=_seen(
-        "trading_(order_submissions|opportunity_detections|trade_attempts)_total|trading_pnl_(session|realized)",
+        "trading_(order_submissions|opportunity_detections|trade_attempts)_total|trading_pnl_realized|trading_pnl_session",
         "trading_strategy_name",
     ),
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 FAULTS = (
-    *("reject:spot:0.6:14s@8s", "slow_ack:perp:400ms:8s@24s", "disconnect:perp:2s@34s", "silent:perp:5s@38s"),
+    *("reject:spot:0.6:14s@8s", "slow_ack:perp:500ms:12s@22s", "disconnect:perp:2s@34s", "silent:perp:5s@38s"),
     *("clock_skew:perp:-1270ms:6s@45s", "malformed:spot:2s@53s"),
 )
 COMPONENTS = {
@@ -100,7 +100,18 @@ def bots(stack: Stack, scraping: Stack, tmp_path_factory: pytest.TempPathFactory
     tell = [sys.executable, "-m", "tests.dashboards.teller"]
     explicit = "explicit_bucket_histogram"
     faults = [word for fault in FAULTS for word in ("--fault", fault)]
-    play = [*COMMAND, *faults, "--seconds", str(SECONDS), "--ops-port", str(demo_port), "--service-name", "demo"]
+    play = [
+        *COMMAND,
+        *faults,
+        "--speed",
+        "2",
+        "--seconds",
+        str(SECONDS),
+        "--ops-port",
+        str(demo_port),
+        "--service-name",
+        "demo",
+    ]
     scrape(scraping, stack, {"demo": demo_port, "teller": teller_port})
     with ExitStack() as running:
         teller = process(
