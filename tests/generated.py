@@ -1,16 +1,20 @@
-"""Writes the generated pages of the documentation and the files of the stack, or with --check says whether they are current."""
+"""Writes the generated pages and the rendered files of the stack, or with --check says whether they are current."""
 
 from __future__ import annotations
 
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otel_trading.ops import openapi
 from otel_trading.provisioning.files import files
 from otel_trading.settings.document import markdown
 from otel_trading.trading.alias_table import ALIASES, NOT_ALIASED
 from otel_trading.trading.conventions import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,7 +29,7 @@ def page(text: str) -> str:
     return text
 
 
-PAGES = {
+PAGES: dict[Path, Callable[[], str]] = {
     **{ROOT / path: partial(page, text) for path, text in files().items()},
     ROOT / "docs" / "configuration.md": markdown,
     ROOT / "docs" / "conventions.md": conventions,

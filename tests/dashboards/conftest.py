@@ -74,6 +74,11 @@ def process(command: list[str], folder: Path, **variables: str) -> Iterator[subp
                 running.kill()
 
 
+def said(folder: Path, bot: str) -> str:
+    """What a bot printed."""
+    return (folder / bot / "said.txt").read_text()
+
+
 @dataclass(frozen=True)
 class Bots:
     """The bots that ran, by the way that their metrics took, and when."""
@@ -98,7 +103,6 @@ def bots(stack: Stack, scraping: Stack, tmp_path_factory: pytest.TempPathFactory
     demo_port, teller_port = ports.grafana, ports.loki
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": stack.urls["otlp_http"]}
     tell = [sys.executable, "-m", "tests.dashboards.teller"]
-    explicit = "explicit_bucket_histogram"
     faults = [word for fault in FAULTS for word in ("--fault", fault)]
     play = [
         *COMMAND,
@@ -115,26 +119,22 @@ def bots(stack: Stack, scraping: Stack, tmp_path_factory: pytest.TempPathFactory
     scrape(scraping, stack, {"demo": demo_port, "teller": teller_port})
     with ExitStack() as running:
         teller = process(
-            *(tell, folder / "native"),
-            **endpoint,
-            OTEL_SERVICE_NAME="teller",
-            OTEL_TRADING_OPS_PORT=str(teller_port),
+            tell, folder / "native", OTEL_SERVICE_NAME="teller", OTEL_TRADING_OPS_PORT=str(teller_port), **endpoint
         )
         other = process(
-            *(tell, folder / "sdk"),
-            **endpoint,
+            tell,
+            folder / "sdk",
             OTEL_SERVICE_NAME="sdk",
             OTEL_TRADING_ENGINE="sdk",
             OTEL_TRADING_OPS_ENABLED="false",
-            OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=explicit,
+            OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="explicit_bucket_histogram",
+            **endpoint,
         )
         tellers = [running.enter_context(each) for each in (teller, other)]
         demo = running.enter_context(process(play, folder / "demo", **endpoint))
-        assert demo.wait(SECONDS + 60) == 0, (folder / "demo" / "said.txt").read_text()
+        assert demo.wait(SECONDS + 60) == 0, said(folder, "demo")
         for each in tellers:
-            assert each.poll() is None, (folder / "native" / "said.txt").read_text() + (
-                folder / "sdk" / "said.txt"
-            ).read_text()
+            assert each.poll() is None, said(folder, "native") + said(folder, "sdk")
             each.communicate(timeout=30)
     made = Bots(stack, scraping, started, time.time())
     assert eventually(lambda: made["demo"].ask("sum(trading_market_data_messages_total)"))

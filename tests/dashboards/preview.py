@@ -26,8 +26,14 @@ from tests.dashboards.asking import STEP, Bot
 ROW, GAP = 38, 8
 COLUMN = 58
 COLOURS = {
-    **{"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "dark-red": "#c4162a", "blue": "#5794f2"},
-    **{"purple": "#b877d9", "text": "#ccccdc", "yellow": "#fade2a"},
+    "green": "#73bf69",
+    "orange": "#ff9830",
+    "red": "#f2495c",
+    "dark-red": "#c4162a",
+    "blue": "#5794f2",
+    "purple": "#b877d9",
+    "text": "#ccccdc",
+    "yellow": "#fade2a",
 }
 PALETTE = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#705da0", "#37872d", "#fade2a")
 STYLE = f"""
@@ -51,7 +57,7 @@ def shown(value: float, unit: str) -> str:
     """
     if unit == "percentunit":
         return f"{100 * value:.3g} %"
-    scales = {
+    scales: dict[str, tuple[tuple[float, str], ...]] = {
         "s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
         "bytes": ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B")),
     }
@@ -206,6 +212,7 @@ def heat(bot: Bot, panel: dict[str, Any], width: int, height: int) -> str:
 def rows(bot: Bot, panel: dict[str, Any], width: int, height: int) -> str:
     """A table of series, or of traces."""
     [target] = panel["targets"]
+    cells: list[tuple[str, ...]]
     if target["datasource"]["type"] == "jaeger":
         traces = bot.traces(target) if bot.stack.urls["jaeger_ui"] else []
         cells = [
@@ -235,8 +242,14 @@ def said(bot: Bot, panel: dict[str, Any], width: int, height: int) -> str:
 
 
 DRAWN = {
-    **{"timeseries": lines, "stat": number, "gauge": number, "bargauge": number, "state-timeline": bands},
-    **{"heatmap": heat, "table": rows, "logs": said},
+    "timeseries": lines,
+    "stat": number,
+    "gauge": number,
+    "bargauge": number,
+    "state-timeline": bands,
+    "heatmap": heat,
+    "table": rows,
+    "logs": said,
 }
 
 

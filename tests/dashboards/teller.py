@@ -107,7 +107,6 @@ def main() -> None:
     """Tell until the standard input ends."""
     telemetry = ot.configure(banner=False)
     teller = Teller(telemetry)
-    print("telling", flush=True)
     while not select.select([sys.stdin], [], [], 0.2)[0]:
         teller.tell()
     telemetry.shutdown(10)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_trading.provisioning import colours, units
 from otel_trading.provisioning.boards import BOARDS
-from otel_trading.provisioning.dashboard import Dashboard
 from otel_trading.provisioning.ids import panel_id
 from otel_trading.provisioning.model import Panel, Row
 from otel_trading.trading.conventions import INSTRUMENTS, known, label_name, prometheus_name
 from tests.dashboards.oracle import lost, through_the_models
+
+if TYPE_CHECKING:
+    from otel_trading.provisioning.dashboard import Dashboard
 
 TITLES = {
     "otel-trading-overview": "Bot overview",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import otel_trading.provisioning as provisioning
+from otel_trading import provisioning
 from otel_trading.provisioning import (
     Annotation,
     Dashboard,
@@ -85,7 +85,7 @@ def test_boards_that_grafana_could_not_tell_apart_are_refused(make: Any, told: s
 
 def test_panels_that_would_show_nonsense_are_refused() -> None:
     """Unknown units, states without a colour, slugs that are none, and widths beyond the board."""
-    with pytest.raises(UnknownUnitError, match="'seconds' is not a unit.*Allowed are"):
+    with pytest.raises(UnknownUnitError, match=r"'seconds' is not a unit.*Allowed are"):
         stat("A", "a", unit="seconds")
     with pytest.raises(UnknownUnitError, match="the nearest is percentunit"):
         stat("A", Query("a", unit="percentunits"))

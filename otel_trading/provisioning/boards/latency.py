@@ -59,7 +59,7 @@ _STAGES = Row(
             "Latency by stage",
             *percentiles("trading.stage.duration", STAGE),
             slug="stage-latency",
-            description="Median, 95th and 99th percentile of each stage. A diamond is one run of it: it opens its trace.",
+            description="Median, 95th and 99th percentile of each stage. A diamond opens a trace of it.",
             unit="s",
             defaults=NEVER_BELOW_ZERO,
             custom={"scaleDistribution": {"type": "log", "log": 10}},
