@@ -17,18 +17,18 @@ def page(name: str) -> str:
     return f"{DOCS}/{name}.md"
 
 
-def runbook(name: str) -> str:
-    """The address of the page that says what to do.
+def runbook(alert: str) -> str:
+    """The address of the page that says what to do about an alert.
 
-    >>> runbook("venue-silent")
-    'https://github.com/otel-trading/otel-trading/blob/main/docs/runbooks/venue-silent.md'
+    >>> runbook("MarketDataStale")
+    'https://github.com/otel-trading/otel-trading/blob/main/docs/runbooks/MarketDataStale.md'
     """
-    return page(f"runbooks/{name}")
+    return page(f"runbooks/{alert}")
 
 
-def to_runbook(name: str, title: str = "What to do") -> Link:
-    """A panel's link to a runbook."""
-    return Link(title, runbook(name))
+def to_runbook(alert: str, title: str = "What to do") -> Link:
+    """A panel's link to the runbook of an alert."""
+    return Link(title, runbook(alert))
 
 
 def to_board(uid: str, title: str, slug: str = "") -> Link:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECONDS = 60
+SECONDS = 62
 FAULTS = (
-    *("reject:spot:0.6:14s@8s", "slow_ack:perp:500ms:12s@22s", "disconnect:perp:2s@34s", "silent:perp:5s@38s"),
-    *("clock_skew:perp:-1270ms:6s@45s", "malformed:spot:2s@53s"),
+    *("reject:spot:0.6:12s@8s", "slow_ack:perp:500ms:10s@22s", "disconnect:perp:8s@34s", "silent:perp:6s@43s"),
+    *("clock_skew:perp:-1270ms:5s@50s", "malformed:spot:2s@56s"),
 )
 COMPONENTS = {
     "otelcol": "collector_metrics",

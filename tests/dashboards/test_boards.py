@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from otel_trading.provisioning import colours, units
 from otel_trading.provisioning.boards import BOARDS
 from otel_trading.provisioning.ids import panel_id
+from otel_trading.provisioning.links import DOCS
 from otel_trading.provisioning.model import Panel, Row
 from otel_trading.trading.conventions import INSTRUMENTS, known, label_name, prometheus_name
 from tests.dashboards.oracle import lost, through_the_models
@@ -17,6 +19,7 @@ from tests.dashboards.oracle import lost, through_the_models
 if TYPE_CHECKING:
     from otel_trading.provisioning.dashboard import Dashboard
 
+ROOT = Path(__file__).parents[2]
 TITLES = {
     "otel-trading-overview": "Bot overview",
     "otel-trading-latency": "Latency and budgets",
@@ -397,3 +400,13 @@ def test_links_between_boards_lead_somewhere(board: Dashboard) -> None:
                 uid, _, rest = link.url.removeprefix("/d/").partition("?")
                 assert (uid, rest.rpartition("viewPanel=")[2]) in there, link.url
     assert all(isinstance(each, Row) or each.height in {4, 6} for each in board.panels)
+
+
+def test_links_to_the_documentation_lead_to_pages() -> None:
+    """Runbooks and other pages are where panels say that they are."""
+    runbooks = ROOT / "docs" / "runbooks"
+    if not runbooks.is_dir():
+        pytest.skip("the runbooks are not here")
+    named = {link.url for board in BOARDS for panel in board for link in panel.links if link.url.startswith(DOCS)}
+    assert len(named) > 30
+    assert not [url for url in named if not (ROOT / "docs" / url.removeprefix(f"{DOCS}/")).is_file()]

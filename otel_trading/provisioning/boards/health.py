@@ -17,8 +17,8 @@ from otel_trading.provisioning.boards.asked import (
 from otel_trading.provisioning.boards.shared import BARS, NEVER_BELOW_ZERO
 from otel_trading.provisioning.colours import BAD, HEALTH, WARNING
 from otel_trading.provisioning.dashboard import Dashboard
-from otel_trading.provisioning.links import to_runbook
-from otel_trading.provisioning.model import Panel, Query, Row, Threshold
+from otel_trading.provisioning.links import page, to_runbook
+from otel_trading.provisioning.model import Link, Panel, Query, Row, Threshold
 from otel_trading.provisioning.panels import stat, state_timeline, table, timeseries
 from otel_trading.provisioning.panels import state as state_panel
 from otel_trading.provisioning.variables import STANDARD
@@ -53,7 +53,7 @@ _NOW = (
         states=HEALTH,
         description="The worst of all components that the bots watch.",
         width=6,
-        links=[to_runbook("bot-unhealthy")],
+        links=[to_runbook("ServiceDown")],
     ),
     stat(
         "The bots' own alerts",
@@ -72,7 +72,7 @@ _NOW = (
         width=6,
         base=BAD,
         thresholds=(Threshold(1, "green"),),
-        links=[to_runbook("bot-silent")],
+        links=[to_runbook("BotGone")],
     ),
     stat(
         "Starts",
@@ -97,7 +97,7 @@ _HEALTH = Row(
             states=HEALTH,
             description="Each component of each bot: healthy, degraded or down.",
             width=16,
-            links=[to_runbook("bot-unhealthy")],
+            links=[to_runbook("ServiceDown")],
         ),
         timeseries(
             "Checks",
@@ -120,7 +120,7 @@ _ALERTS = Row(
             columns={"severity": "severity", "alertname": "rule", "job": "job"},
             description="Rules of Prometheus that fire now; Alertmanager tells whom it should.",
             width=8,
-            links=[to_runbook("README")],
+            links=[Link("All alerts", page("rules"))],
         ),
         timeseries(
             "Alerts of the bots",
@@ -148,7 +148,7 @@ _ALERTS = Row(
                 _LEVEL,
                 trading_alert_outcome="!sent|suppressed",
             ),
-            runbook="notifications-failing",
+            runbook="AlertsNotDelivered",
             width=6,
         ),
         timeseries(
@@ -183,7 +183,7 @@ _PROCESS = Row(
             description="CPU time, as a share of the CPUs that the bot may use, and of the machine's.",
             unit="percentunit",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("resources")],
+            links=[to_runbook("ResourceThresholdExceeded")],
         ),
         timeseries(
             "Memory",
@@ -195,7 +195,7 @@ _PROCESS = Row(
             description="Physical memory of the bots, and what the machine and its container have left.",
             unit="By",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("resources")],
+            links=[to_runbook("ResourceThresholdExceeded")],
         ),
         timeseries(
             "Disks",
@@ -205,7 +205,7 @@ _PROCESS = Row(
             unit="percentunit",
             defaults=shared.SHARE,
             thresholds=_FULL,
-            links=[to_runbook("disk-full")],
+            links=[to_runbook("DiskSpaceLow")],
         ),
         timeseries(
             "Descriptors and sockets",
@@ -215,7 +215,7 @@ _PROCESS = Row(
             slug="descriptors",
             description="Open file descriptors of the bots, and the sockets and files among them.",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("resources")],
+            links=[to_runbook("ResourceThresholdExceeded")],
         ),
         timeseries(
             "Threads",
@@ -261,7 +261,7 @@ _PROCESS = Row(
             slug="thresholds-exceeded",
             description="1 where a resource is above the bot's own threshold.",
             defaults=shared.SHARE,
-            links=[to_runbook("resources")],
+            links=[to_runbook("ResourceThresholdExceeded")],
         ),
         _seldom(
             *("Thresholds crossed", "threshold-crossings", "Thresholds exceeded and recovered from, a minute."),

@@ -23,7 +23,7 @@ from otel_trading.provisioning.panels import bar_gauge, gauge, heatmap, timeseri
 from otel_trading.provisioning.variables import TRADING
 
 _GENERATION = "cpython.gc.generation"
-_SLOW = to_runbook("latency")
+_SLOW = to_runbook("StageBudgetMissed")
 
 _NOW = (
     gauge(
@@ -34,7 +34,7 @@ _NOW = (
         unit="percentunit",
         base=BAD,
         thresholds=FALLING,
-        links=[to_runbook("budget-exceeded")],
+        links=[to_runbook("StageBudgetMissed")],
     ),
     bar_gauge(
         "Within budget, by stage",
@@ -46,7 +46,7 @@ _NOW = (
         thresholds=FALLING,
         height=6,
         width=10,
-        links=[to_runbook("budget-exceeded")],
+        links=[to_runbook("StageBudgetMissed")],
     ),
     shared.tick_to_trade(),
     shared.ack(),
@@ -80,7 +80,7 @@ _STAGES = Row(
             description="Share of measurements that kept the stage's budget.",
             unit="percentunit",
             defaults=SHARE,
-            links=[to_runbook("budget-exceeded")],
+            links=[to_runbook("StageBudgetMissed")],
         ),
         timeseries(
             "Measurements by stage",
@@ -120,7 +120,7 @@ _STAGES = Row(
             unit="cpm",
             defaults=NEVER_BELOW_ZERO,
             custom=BARS,
-            links=[to_runbook("budget-exceeded")],
+            links=[to_runbook("StageBudgetMissed")],
         ),
         timeseries(
             "Queue backlog",
@@ -130,7 +130,7 @@ _STAGES = Row(
             unit="{item}",
             defaults=NEVER_BELOW_ZERO,
             thresholds=(Threshold(100, BAD),),
-            links=[to_runbook("queue-backlog")],
+            links=[to_runbook("QueueBacklogHigh")],
         ),
         timeseries(
             "Slow operations",
@@ -155,7 +155,7 @@ _ORDERS = Row(
             description="From a tick's receipt to the first order it led to. A diamond is one tick: it opens a trace.",
             unit="s",
             defaults=NEVER_BELOW_ZERO,
-            links=[_SLOW],
+            links=[to_runbook("TickToTradeSlow")],
         ),
         heatmap(
             "Tick to trade, distribution",
@@ -207,7 +207,7 @@ _RUNTIME = Row(
             slug="gc-pauses",
             description="Time the interpreter stood still for garbage collections.",
             unit="s",
-            links=[to_runbook("gc-pauses")],
+            links=[to_runbook("GcPausesLong")],
         ),
         timeseries(
             "Garbage collection, p99",
@@ -217,7 +217,7 @@ _RUNTIME = Row(
             unit="s",
             defaults=NEVER_BELOW_ZERO,
             thresholds=(Threshold(0.05, BAD),),
-            links=[to_runbook("gc-pauses")],
+            links=[to_runbook("GcPausesLong")],
         ),
         timeseries(
             "Collections",
@@ -235,7 +235,7 @@ _RUNTIME = Row(
             unit="s",
             defaults=NEVER_BELOW_ZERO,
             thresholds=(Threshold(0.1, BAD),),
-            links=[to_runbook("event-loop-lag")],
+            links=[to_runbook("EventLoopLagHigh")],
         ),
         heatmap(
             "Event loop lag, distribution",
@@ -252,7 +252,7 @@ _RUNTIME = Row(
             description="Event loops that did not answer for a second; the log has the stack that held them up.",
             unit="{stall}",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("event-loop-lag")],
+            links=[to_runbook("EventLoopLagHigh")],
         ),
         timeseries(
             "Waiting tasks",

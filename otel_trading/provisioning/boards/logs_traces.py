@@ -43,7 +43,7 @@ _NOW = (
         width=6,
         thresholds=(Threshold(1e-9, WARNING), Threshold(1, BAD)),
         defaults=shared.NOTHING,
-        links=[to_runbook("log-errors")],
+        links=[to_runbook("ErrorLogBurst")],
     ),
     stat(
         "Spans",
@@ -87,7 +87,7 @@ _LOGS = Row(
             description="What went wrong, or may. A line with a trace id opens its trace.",
             width=12,
             height=12,
-            links=[to_runbook("log-errors")],
+            links=[to_runbook("ErrorLogBurst")],
         ),
         logs(
             "All lines",

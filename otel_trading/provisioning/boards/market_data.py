@@ -24,8 +24,8 @@ from otel_trading.provisioning.variables import TRADING
 
 _DATA, _OPERATION, _ERROR = "trading.market_data.type", "trading.operation.name", "error.type"
 _RATE_LIMIT, _CHAIN = "trading.rate_limit.name", "trading.chain.name"
-_SILENT, _LOST = to_runbook("venue-silent"), to_runbook("venue-disconnected")
-_LIMITED = to_runbook("rate-limits")
+_SILENT, _LOST = to_runbook("MarketDataStale"), to_runbook("VenueConnectionLost")
+_LIMITED = to_runbook("RateLimitNear")
 _CONNECTED = total("trading.venue.connection.state", trading_connection_state="connected")
 
 
@@ -81,7 +81,7 @@ _NOW = (
         description="How far a venue's clock is at least from ours.",
         unit="s",
         thresholds=(Threshold(0.25, WARNING), Threshold(1, BAD)),
-        links=[to_runbook("clock-offset")],
+        links=[to_runbook("ClockOffsetHigh")],
     ),
     stat(
         "Rate limits",
@@ -135,17 +135,17 @@ _FEEDS = Row(
         _seldom(
             *("Gaps", "gaps", "Times a minute that frames were missing."),
             query(per_minute, "trading.market_data.gaps", VENUE, _DATA),
-            runbook="market-data-gaps",
+            runbook="MarketDataGaps",
         ),
         _seldom(
             *("Stalls", "stalls", "Times a minute that a subscription went stale."),
             query(per_minute, "trading.market_data.stalls", VENUE),
-            runbook="venue-silent",
+            runbook="MarketDataStale",
         ),
         _seldom(
             *("Frames that cannot be used", "data-errors", "Frames a minute that cannot be used, and why."),
             query(per_minute, "trading.market_data.errors", VENUE, _ERROR),
-            runbook="market-data-errors",
+            runbook="DataCorruption",
         ),
     ),
 )
@@ -158,12 +158,12 @@ _CLOCKS = Row(
             query(highest, "trading.clock.offset", VENUE),
             description="How far each venue's clock is at least ahead of ours.",
             unit="s",
-            links=[to_runbook("clock-offset")],
+            links=[to_runbook("ClockOffsetHigh")],
         ),
         _seldom(
             *("Clocks that were set", "clock-steps", "Times a minute that a venue's clock or ours was set."),
             query(per_minute, "trading.clock.steps", VENUE),
-            runbook="clock-offset",
+            runbook="ClockOffsetHigh",
         ),
         _seldom(
             *("Frames before their time", "negative-latency"),
@@ -180,7 +180,7 @@ _CONNECTIONS = Row(
         _seldom(
             *("Connections lost", "reconnects", "Connections that were lost, a minute, and why."),
             query(per_minute, "trading.venue.reconnects", VENUE, _ERROR),
-            runbook="venue-disconnected",
+            runbook="VenueConnectionLost",
         ),
         timeseries(
             "How long connections last",
@@ -232,7 +232,7 @@ _REQUESTS = Row(
             description="From a request to the venue's answer, by what was asked. A diamond opens its trace.",
             unit="s",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("latency")],
+            links=[to_runbook("VenueRequestsSlow")],
         ),
         timeseries(
             "Calls of venues",
@@ -262,7 +262,7 @@ _REQUESTS = Row(
             unit="percentunit",
             defaults=shared.SHARE,
             thresholds=(Threshold(0.05, BAD),),
-            links=[to_runbook("venue-errors")],
+            links=[to_runbook("VenueErrorRateHigh")],
         ),
         _seldom(
             *("Requests sent again", "request-retries", "Requests that were sent again, a minute, and why."),
@@ -289,7 +289,7 @@ _REQUESTS = Row(
         _seldom(
             *("Refused as too many", "rate-limit-refusals", "Requests a minute that a venue refused as too many."),
             query(per_minute, "trading.venue.rate_limit.refusals", VENUE, _OPERATION),
-            runbook="rate-limits",
+            runbook="RateLimitNear",
         ),
         timeseries(
             "Waiting for rate limits",

@@ -13,7 +13,7 @@ from otel_trading.provisioning.panels import stat, timeseries
 from otel_trading.provisioning.variables import TRADING
 
 _SUBMITTED = happened("trading.order.submissions")
-_REJECTS = to_runbook("order-rejections")
+_REJECTS = to_runbook("OrderRejectRateHigh")
 
 _NOW = (
     shared.success_rate(),
@@ -108,7 +108,7 @@ _ORDERS = Row(
             "did not know of; a minute.",
             unit="cpm",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("order-anomalies")],
+            links=[to_runbook("OrderAnomaly")],
         ),
         shared.ack_latency(),
         shared.fill_latency(),
@@ -189,7 +189,7 @@ _EXECUTIONS = Row(
             description="How much worse than expected prices were, below zero where better; p50, p95 and mean.",
             unit="bp",
             thresholds=(Threshold(25, BAD),),
-            links=[to_runbook("slippage")],
+            links=[to_runbook("SlippageHigh")],
         ),
         timeseries(
             "Settlement",
@@ -206,7 +206,7 @@ _EXECUTIONS = Row(
             description="Executions that are not settled yet.",
             unit="{execution}",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("settlement")],
+            links=[to_runbook("SettlementFailed")],
         ),
     ),
 )

@@ -19,7 +19,7 @@ _NOW = (
         slug="trading-state",
         states=TRADING,
         description="What the bots may do; of several the most cautious.",
-        links=[to_runbook("trading-halted")],
+        links=[to_runbook("TradingHalted")],
     ),
     state_panel(
         "Health",
@@ -27,7 +27,7 @@ _NOW = (
         slug="health-state",
         states=HEALTH,
         description="The worst of all components that a bot watches.",
-        links=[to_board("otel-trading-health", "Health and alerts", "health-states"), to_runbook("bot-unhealthy")],
+        links=[to_board("otel-trading-health", "Health and alerts", "health-states"), to_runbook("ServiceDown")],
     ),
     shared.success_rate(),
     shared.session_pnl(),
@@ -56,7 +56,7 @@ _NOW = (
         f"{happened('trading.telemetry.dropped')} or vector(0)",
         description="Items of telemetry that were lost in the time shown: above none, other panels may say too little.",
         thresholds=shared.ANY_IS_BAD,
-        links=[to_board("otel-trading-telemetry", "Telemetry", "dropped"), to_runbook("telemetry-dropped")],
+        links=[to_board("otel-trading-telemetry", "Telemetry", "dropped"), to_runbook("TelemetryDropped")],
     ),
 )
 

@@ -14,7 +14,7 @@ from otel_trading.provisioning.panels import state as state_panel
 from otel_trading.provisioning.variables import TRADING
 
 _SCOPE, _BREAKER = "trading.risk.scope", "trading.circuit_breaker.name"
-_LOSSES, _LIMITS = to_runbook("daily-loss"), to_runbook("risk-limit")
+_LOSSES, _LIMITS = to_runbook("LossLimitBreach"), to_runbook("ApproachingLimits")
 _PNL = total("trading.pnl.session", CURRENCY)
 _DRAWDOWN = f"clamp_min(max_over_time(({_PNL})[$__range:$__interval]) - {_PNL}, 0)"
 
@@ -53,7 +53,7 @@ _NOW = (
         highest("trading.emergency_stop.engaged"),
         states=("released", "engaged"),
         description="Whether an emergency stop is engaged.",
-        links=[to_runbook("emergency-stop")],
+        links=[to_runbook("EmergencyStopEngaged")],
     ),
 )
 
@@ -106,7 +106,6 @@ _MONEY = Row(
             "Balance",
             query(total, "trading.venue.balance", VENUE, CURRENCY),
             description="What the accounts at the venues hold.",
-            links=[to_runbook("balance")],
         ),
         timeseries(
             "Time positions are held",
@@ -128,7 +127,7 @@ _POSITIONS = Row(
             slug="position-quantity",
             width=6,
             description="Positions, below zero when short.",
-            links=[to_runbook("position-drift")],
+            links=[to_runbook("PositionDrift")],
         ),
         timeseries(
             "Value of positions",
@@ -158,7 +157,7 @@ _POSITIONS = Row(
             slug="position-drift",
             width=6,
             description="What the venue holds, less what the bot believes: anything but zero is wrong.",
-            links=[to_runbook("position-drift")],
+            links=[to_runbook("PositionDrift")],
         ),
     ),
 )
@@ -237,7 +236,7 @@ _STATES = Row(
             states=BREAKER,
             description="Each circuit breaker: closed, half open or open.",
             height=6,
-            links=[to_runbook("circuit-breaker")],
+            links=[to_runbook("CircuitBreakerOpen")],
         ),
         shared.trading_states(),
         timeseries(
@@ -249,7 +248,7 @@ _STATES = Row(
             defaults=NEVER_BELOW_ZERO,
             custom=BARS,
             width=6,
-            links=[to_runbook("circuit-breaker")],
+            links=[to_runbook("CircuitBreakerOpen")],
         ),
         timeseries(
             "Halts",
@@ -259,7 +258,7 @@ _STATES = Row(
             defaults=NEVER_BELOW_ZERO,
             custom=BARS,
             width=6,
-            links=[to_runbook("trading-halted")],
+            links=[to_runbook("TradingHalted")],
         ),
         timeseries(
             "Emergency stops",
@@ -276,7 +275,7 @@ _STATES = Row(
             defaults=NEVER_BELOW_ZERO,
             custom=BARS,
             width=6,
-            links=[to_runbook("emergency-stop")],
+            links=[to_runbook("EmergencyStopEngaged")],
         ),
         timeseries(
             "Strategies that failed",
@@ -287,7 +286,7 @@ _STATES = Row(
             defaults=NEVER_BELOW_ZERO,
             custom=BARS,
             width=6,
-            links=[to_runbook("strategy-failed")],
+            links=[to_runbook("StrategyFailed")],
         ),
     ),
 )

@@ -48,7 +48,7 @@ def success_rate(width: int = 4) -> Panel:
         base=BAD,
         defaults=NOTHING,
         thresholds=(Threshold(0.5, WARNING), Threshold(0.9, GOOD)),
-        links=[to_runbook("trade-failures")],
+        links=[to_runbook("TradeFailureRateHigh")],
     )
 
 
@@ -64,7 +64,7 @@ def session_pnl(width: int = 4) -> Panel:
         base=BAD,
         defaults={"decimals": 2},
         thresholds=(Threshold(0, GOOD),),
-        links=[to_runbook("daily-loss")],
+        links=[to_runbook("LossLimitBreach")],
     )
 
 
@@ -90,7 +90,7 @@ def tick_to_trade(slug: str = "tick-to-trade-p99") -> Panel:
         unit="s",
         slug=slug,
         thresholds=(Threshold(0.05, WARNING), Threshold(0.25, BAD)),
-        links=[to_runbook("latency")],
+        links=[to_runbook("TickToTradeSlow")],
     )
 
 
@@ -103,7 +103,7 @@ def ack() -> Panel:
         unit="s",
         slug="ack-p99",
         thresholds=(Threshold(0.25, WARNING), Threshold(1, BAD)),
-        links=[to_runbook("latency")],
+        links=[to_runbook("OrderAckSlow")],
     )
 
 
@@ -117,7 +117,7 @@ def ack_latency(width: int = 8) -> Panel:
         unit="s",
         width=width,
         defaults=NEVER_BELOW_ZERO,
-        links=[to_runbook("latency")],
+        links=[to_runbook("OrderAckSlow")],
     )
 
 
@@ -144,7 +144,7 @@ def trade_latency(slug: str, title: str, width: int = 8) -> Panel:
         unit="s",
         width=width,
         defaults=NEVER_BELOW_ZERO,
-        links=[to_runbook("latency")],
+        links=[to_runbook("TradeSlow")],
     )
 
 
@@ -157,7 +157,7 @@ def market_data_latency(width: int = 8) -> Panel:
         unit="s",
         width=width,
         defaults=NEVER_BELOW_ZERO,
-        links=[to_runbook("market-data-latency")],
+        links=[to_runbook("FeedLatencyHigh")],
     )
 
 
@@ -171,7 +171,7 @@ def breaker_status(width: int = 4) -> Panel:
         description="The worst state of all circuit breakers; none where the bot has none.",
         width=width,
         defaults=NOTHING,
-        links=[to_runbook("circuit-breaker")],
+        links=[to_runbook("CircuitBreakerOpen")],
     )
 
 
@@ -185,7 +185,7 @@ def trading_states(width: int = 12) -> Panel:
         description="Trading, only closing positions, or halted; by bot.",
         width=width,
         height=6,
-        links=[to_runbook("trading-halted")],
+        links=[to_runbook("TradingHalted")],
     )
 
 
@@ -201,7 +201,7 @@ def connections(slug: str, title: str, width: int = 12) -> Panel:
         description="Each connection to a venue: connected, connecting or lost.",
         width=width,
         height=6,
-        links=[to_runbook("venue-disconnected")],
+        links=[to_runbook("VenueConnectionLost")],
     )
 
 
@@ -256,7 +256,7 @@ def limit_utilization(width: int = 8) -> Panel:
         width=width,
         defaults=NEVER_BELOW_ZERO,
         thresholds=RISING,
-        links=[to_runbook("risk-limit")],
+        links=[to_runbook("ApproachingLimits")],
     )
 
 
@@ -271,7 +271,7 @@ def data_age(width: int = 8) -> Panel:
         width=width,
         defaults=NEVER_BELOW_ZERO,
         thresholds=(Threshold(5, BAD),),
-        links=[to_runbook("venue-silent")],
+        links=[to_runbook("MarketDataStale")],
     )
 
 
@@ -287,7 +287,7 @@ def execution_reports(slug: str, title: str, width: int = 8) -> Panel:
         width=width,
         defaults=NEVER_BELOW_ZERO,
         custom=BARS,
-        links=[to_runbook("order-rejections")],
+        links=[to_runbook("OrderRejectRateHigh")],
     )
 
 
@@ -301,7 +301,7 @@ def frames_rate() -> Panel:
         unit="cps",
         base=BAD,
         thresholds=(Threshold(0.1, GOOD),),
-        links=[to_runbook("venue-silent")],
+        links=[to_runbook("MarketDataStale")],
     )
 
 

@@ -17,7 +17,7 @@ from otel_trading.provisioning.variables import STANDARD
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LOST, _COLLECTOR = to_runbook("telemetry-dropped"), to_runbook("collector")
+_LOST, _COLLECTOR = to_runbook("TelemetryDropped"), to_runbook("TelemetryRefusedByBackend")
 _KINDS = ("spans", "metric_points", "log_records")
 _STACK = 'job=~"otelcol|prometheus|alertmanager|jaeger|loki"'
 
@@ -67,7 +67,7 @@ _NOW = (
         unit="By",
         width=6,
         thresholds=ANY_IS_ODD,
-        links=[to_runbook("telemetry-spool")],
+        links=[to_runbook("TelemetrySpoolOld")],
     ),
     stat(
         "Components",
@@ -78,7 +78,7 @@ _NOW = (
         width=6,
         base=BAD,
         thresholds=(Threshold(1, GOOD),),
-        links=[to_runbook("stack")],
+        links=[to_runbook("StackComponentDown")],
     ),
 )
 
@@ -117,7 +117,7 @@ _BOTS = Row(
             description="Bytes of requests that wait on disk.",
             unit="By",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("telemetry-spool")],
+            links=[to_runbook("TelemetrySpoolOld")],
         ),
         timeseries(
             "Oldest in the spool",
@@ -126,7 +126,7 @@ _BOTS = Row(
             description="Age of the oldest request that waits on disk.",
             unit="s",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("telemetry-spool")],
+            links=[to_runbook("TelemetrySpoolOld")],
         ),
         timeseries(
             "Sent again",
@@ -188,7 +188,7 @@ _BOTS = Row(
             unit="cps",
             defaults=NEVER_BELOW_ZERO,
             width=6,
-            links=[to_runbook("cardinality")],
+            links=[to_runbook("TelemetryOverflow")],
         ),
         timeseries(
             "Secrets masked",
@@ -274,7 +274,7 @@ _STACK_ROW = Row(
             states=("up", "down"),
             description="Whether the Collector and the backends answer Prometheus.",
             width=8,
-            links=[to_runbook("stack")],
+            links=[to_runbook("StackComponentDown")],
         ),
         timeseries(
             "Taken by backends",
@@ -293,7 +293,7 @@ _STACK_ROW = Row(
             slug="prometheus-storage",
             description="What Prometheus has in memory.",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("cardinality")],
+            links=[to_runbook("TelemetryOverflow")],
         ),
         timeseries(
             "Rules",
@@ -317,14 +317,14 @@ _STACK_ROW = Row(
             description="What Prometheus told Alertmanager, and what Alertmanager could not tell anybody.",
             unit="cps",
             defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("notifications-failing")],
+            links=[to_runbook("AlertsNotDelivered")],
         ),
         timeseries(
             "Watchdog",
             Query('max(ALERTS{alertname="Watchdog"})', "firing"),
             description="The alert that always fires: where it is missing, alerting is broken.",
             defaults=shared.SHARE,
-            links=[to_runbook("watchdog")],
+            links=[to_runbook("Watchdog")],
         ),
     ),
 )
