@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from otel_trading.provisioning.boards import shared
+from otel_trading.provisioning.boards import process, shared
 from otel_trading.provisioning.boards.asked import (
     BOTS,
-    highest,
     legend,
     per_minute,
     percentiles,
@@ -14,35 +13,18 @@ from otel_trading.provisioning.boards.asked import (
     state,
     total,
 )
-from otel_trading.provisioning.boards.shared import BARS, NEVER_BELOW_ZERO
-from otel_trading.provisioning.colours import BAD, HEALTH, WARNING
+from otel_trading.provisioning.boards.terms import NEVER_BELOW_ZERO
+from otel_trading.provisioning.colours import BAD, HEALTH
 from otel_trading.provisioning.dashboard import Dashboard
 from otel_trading.provisioning.links import page, to_runbook
-from otel_trading.provisioning.model import Link, Panel, Query, Row, Threshold
+from otel_trading.provisioning.model import Link, Query, Row, Threshold
 from otel_trading.provisioning.panels import stat, state_timeline, table, timeseries
 from otel_trading.provisioning.panels import state as state_panel
 from otel_trading.provisioning.variables import STANDARD
 
 _COMPONENT, _LEVEL, _CHANNEL = "trading.health.component", "trading.alert.level", "trading.alert.channel"
-_RULE, _RESOURCE, _MODE = "trading.alert.rule", "trading.runtime.resource", "cpu.mode"
-_DISK = "system.filesystem.mountpoint"
+_RULE = "trading.alert.rule"
 _BOT_INFO = f'target_info{{telemetry_sdk_language="python", {BOTS}}}'
-_FULL = (Threshold(0.8, WARNING), Threshold(0.9, BAD))
-
-
-def _seldom(title: str, slug: str, description: str, *queries: Query, runbook: str = "", width: int = 8) -> Panel:
-    links = [to_runbook(runbook)] if runbook else []
-    return timeseries(
-        title,
-        *queries,
-        slug=slug,
-        description=description,
-        unit="cpm",
-        defaults=NEVER_BELOW_ZERO,
-        custom=BARS,
-        width=width,
-        links=links,
-    )
 
 
 _NOW = (
@@ -130,16 +112,16 @@ _ALERTS = Row(
             unit="{alert}",
             defaults=NEVER_BELOW_ZERO,
         ),
-        _seldom(
+        shared.seldom(
             *("Alerts that began and ended", "alert-changes", "Alerts of the bots that began to fire, or were over."),
             query(per_minute, "trading.alert.changes", _RULE, "trading.alert.change"),
         ),
-        _seldom(
+        shared.seldom(
             *("Notifications", "notifications", "Notifications of the bots, a minute, by what became of them."),
             query(per_minute, "trading.alert.notifications", _CHANNEL, "trading.alert.outcome"),
             width=6,
         ),
-        _seldom(
+        shared.seldom(
             *("Notifications that failed", "notification-failures", "Notifications that did not arrive, a minute."),
             query(
                 per_minute,
@@ -160,7 +142,7 @@ _ALERTS = Row(
             defaults=NEVER_BELOW_ZERO,
             width=6,
         ),
-        _seldom(
+        shared.seldom(
             *("Events alerts had no room for", "alert-events-dropped"),
             "Trading events that came faster than rules were judged, a minute.",
             Query(per_minute("trading.alert.events.dropped"), "dropped"),
@@ -169,115 +151,6 @@ _ALERTS = Row(
     ),
 )
 
-_PROCESS = Row(
-    "Process and machine",
-    (
-        timeseries(
-            "CPU",
-            Query(total("process.cpu.utilization", "job"), "process {{job}}"),
-            Query(
-                total("system.cpu.utilization", cpu_mode="user|system|nice|steal|interrupt|softirq"),
-                "machine",
-            ),
-            slug="cpu",
-            description="CPU time, as a share of the CPUs that the bot may use, and of the machine's.",
-            unit="percentunit",
-            defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("ResourceThresholdExceeded")],
-        ),
-        timeseries(
-            "Memory",
-            Query(total("process.memory.usage", "job"), "process {{job}}"),
-            Query(highest("system.memory.linux.available"), "machine, available"),
-            Query(highest("container.memory.working_set"), "container"),
-            Query(highest("container.memory.available"), "container, left"),
-            slug="memory",
-            description="Physical memory of the bots, and what the machine and its container have left.",
-            unit="By",
-            defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("ResourceThresholdExceeded")],
-        ),
-        timeseries(
-            "Disks",
-            Query(highest("system.filesystem.utilization", _DISK), legend(_DISK)),
-            slug="disk",
-            description="Used share of the space of each file system.",
-            unit="percentunit",
-            defaults=shared.SHARE,
-            thresholds=_FULL,
-            links=[to_runbook("DiskSpaceLow")],
-        ),
-        timeseries(
-            "Descriptors and sockets",
-            Query(total("process.open_file_descriptor.count", "job"), "descriptors {{job}}"),
-            Query(total("process.socket.count", "job"), "sockets {{job}}"),
-            Query(total("process.open_file.count", "job"), "files {{job}}"),
-            slug="descriptors",
-            description="Open file descriptors of the bots, and the sockets and files among them.",
-            defaults=NEVER_BELOW_ZERO,
-            links=[to_runbook("ResourceThresholdExceeded")],
-        ),
-        timeseries(
-            "Threads",
-            Query(total("process.thread.count", "job"), "{{job}}"),
-            description="Threads of the bots' processes.",
-            unit="{thread}",
-            defaults=NEVER_BELOW_ZERO,
-        ),
-        timeseries(
-            "Context switches",
-            query(rate, "process.context_switches", "process.context_switch.type"),
-            description="How often the bots had to make room for others (involuntary), or waited (voluntary).",
-            unit="cps",
-            defaults=NEVER_BELOW_ZERO,
-        ),
-        timeseries(
-            "Load",
-            Query(highest("system.cpu.load_average.1m"), "1 minute"),
-            Query(highest("system.cpu.load_average.5m"), "5 minutes"),
-            slug="load",
-            description="Threads that run or want to run, on average.",
-            unit="{thread}",
-            defaults=NEVER_BELOW_ZERO,
-        ),
-        timeseries(
-            "Network",
-            query(rate, "system.network.io", "network.interface.name", "network.io.direction"),
-            description="Bytes of the machine, a second, by interface and direction.",
-            unit="By/s",
-            defaults=NEVER_BELOW_ZERO,
-        ),
-        timeseries(
-            "Connections of the machine",
-            query(highest, "system.network.connection.count", "network.transport"),
-            slug="sockets",
-            description="Sockets in use on the machine.",
-            unit="{connection}",
-            defaults=NEVER_BELOW_ZERO,
-        ),
-        timeseries(
-            "Above their threshold",
-            query(highest, "trading.runtime.threshold.exceeded", _RESOURCE, "trading.runtime.subject"),
-            slug="thresholds-exceeded",
-            description="1 where a resource is above the bot's own threshold.",
-            defaults=shared.SHARE,
-            links=[to_runbook("ResourceThresholdExceeded")],
-        ),
-        _seldom(
-            *("Thresholds crossed", "threshold-crossings", "Thresholds exceeded and recovered from, a minute."),
-            query(
-                per_minute,
-                "trading.runtime.threshold.crossings",
-                _RESOURCE,
-                "trading.runtime.threshold.direction",
-            ),
-        ),
-        _seldom(
-            *("Errors of runtime telemetry", "runtime-errors", "What could not be read, a minute."),
-            query(per_minute, "trading.runtime.errors", "trading.runtime.component", "error.type"),
-        ),
-    ),
-)
 
 _OPERATIONS = Row(
     "Operations",
@@ -296,7 +169,7 @@ _OPERATIONS = Row(
             description="Which version of which bot runs where.",
             width=12,
         ),
-        _seldom(
+        shared.seldom(
             *("Configuration changed", "config-reloads", "Changes of the configuration, a minute, by outcome."),
             query(per_minute, "trading.config.reloads", "trading.config.outcome"),
             width=6,
@@ -319,7 +192,7 @@ _OPERATIONS = Row(
             defaults=NEVER_BELOW_ZERO,
             width=6,
         ),
-        _seldom(
+        shared.seldom(
             *("Refused by the ops server", "ops-refusals", "Requests refused and changes asked for, a minute."),
             Query(
                 per_minute("trading.ops.refusals", "trading.ops.refusal"),
@@ -362,5 +235,5 @@ BOARD = Dashboard(
     description="Are the bots, their processes and their machines well, what fires, and who was told?",
     tags=("otel-trading", "health"),
     variables=STANDARD,
-    panels=(*_NOW, _HEALTH, _ALERTS, _PROCESS, _OPERATIONS),
+    panels=(*_NOW, _HEALTH, _ALERTS, process.PROCESS, _OPERATIONS),
 )

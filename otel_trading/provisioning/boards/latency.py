@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_trading.provisioning.boards import shared
+from otel_trading.provisioning.boards import now, shared, terms
 from otel_trading.provisioning.boards.asked import (
     count,
     heat,
@@ -14,7 +14,7 @@ from otel_trading.provisioning.boards.asked import (
     rate,
     total,
 )
-from otel_trading.provisioning.boards.shared import BARS, FALLING, NEVER_BELOW_ZERO, SHARE, STAGE, STRATEGY, VENUE
+from otel_trading.provisioning.boards.terms import BARS, FALLING, NEVER_BELOW_ZERO, SHARE, STAGE, STRATEGY, VENUE
 from otel_trading.provisioning.colours import BAD
 from otel_trading.provisioning.dashboard import Dashboard
 from otel_trading.provisioning.links import to_runbook
@@ -28,7 +28,7 @@ _SLOW = to_runbook("StageBudgetMissed")
 _NOW = (
     gauge(
         "Within budget",
-        shared.within_budget(),
+        terms.within_budget(),
         slug="sla-compliance-now",
         description="Share of all measurements that kept the budget of their stage, in the newest interval.",
         unit="percentunit",
@@ -38,7 +38,7 @@ _NOW = (
     ),
     bar_gauge(
         "Within budget, by stage",
-        Query(shared.within_budget(STAGE), legend(STAGE)),
+        Query(terms.within_budget(STAGE), legend(STAGE)),
         slug="sla-compliance",
         description="Share of measurements that kept the stage's budget: green from 99 %, orange from 95 %, else red.",
         unit="percentunit",
@@ -48,8 +48,8 @@ _NOW = (
         width=10,
         links=[to_runbook("StageBudgetMissed")],
     ),
-    shared.tick_to_trade(),
-    shared.ack(),
+    now.tick_to_trade(),
+    now.ack(),
 )
 
 _STAGES = Row(
@@ -75,7 +75,7 @@ _STAGES = Row(
         ),
         timeseries(
             "Within budget over time",
-            Query(shared.within_budget(STAGE), legend(STAGE)),
+            Query(terms.within_budget(STAGE), legend(STAGE)),
             slug="sla-compliance-over-time",
             description="Share of measurements that kept the stage's budget.",
             unit="percentunit",

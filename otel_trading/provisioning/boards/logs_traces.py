@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from otel_trading.provisioning.boards import shared
+from otel_trading.provisioning.boards import terms
 from otel_trading.provisioning.boards.asked import BOTS
-from otel_trading.provisioning.boards.shared import BARS, NEVER_BELOW_ZERO
+from otel_trading.provisioning.boards.terms import BARS, NEVER_BELOW_ZERO
 from otel_trading.provisioning.colours import BAD, WARNING
 from otel_trading.provisioning.dashboard import Dashboard
 from otel_trading.provisioning.links import to_runbook
@@ -42,7 +42,7 @@ _NOW = (
         unit="cps",
         width=6,
         thresholds=(Threshold(1e-9, WARNING), Threshold(1, BAD)),
-        defaults=shared.NOTHING,
+        defaults=terms.NOTHING,
         links=[to_runbook("ErrorLogBurst")],
     ),
     stat(
@@ -56,13 +56,13 @@ _NOW = (
     ),
     stat(
         "Spans that failed",
-        shared.share(_ERRORS, _ALL),
+        terms.share(_ERRORS, _ALL),
         slug="span-error-ratio",
         description="Share of the spans that failed; traces with failures are kept first.",
         unit="percentunit",
         width=6,
         thresholds=(Threshold(0.05, WARNING), Threshold(0.5, BAD)),
-        defaults=shared.NOTHING,
+        defaults=terms.NOTHING,
     ),
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from otel_trading.provisioning.boards import shared
+from otel_trading.provisioning.boards import now, shared, terms
 from otel_trading.provisioning.boards.asked import happened, legend, mean, per_minute, percentiles, query, rate, total
-from otel_trading.provisioning.boards.shared import BARS, NEVER_BELOW_ZERO, SIDE, STRATEGY, SYMBOL, VENUE
+from otel_trading.provisioning.boards.terms import BARS, NEVER_BELOW_ZERO, SIDE, STRATEGY, SYMBOL, VENUE
 from otel_trading.provisioning.colours import BAD, GOOD, WARNING
 from otel_trading.provisioning.dashboard import Dashboard
 from otel_trading.provisioning.links import to_runbook
@@ -16,23 +16,23 @@ _SUBMITTED = happened("trading.order.submissions")
 _REJECTS = to_runbook("OrderRejectRateHigh")
 
 _NOW = (
-    shared.success_rate(),
+    now.success_rate(),
     stat(
         "Fill ratio",
-        shared.share(happened("trading.execution.reports", trading_order_status="filled"), _SUBMITTED),
+        terms.share(happened("trading.execution.reports", trading_order_status="filled"), _SUBMITTED),
         description="Orders that were filled completely, of all that were submitted in the time shown.",
         unit="percentunit",
         base=BAD,
         thresholds=(Threshold(0.5, WARNING), Threshold(0.8, GOOD)),
-        defaults=shared.NOTHING,
+        defaults=terms.NOTHING,
     ),
     stat(
         "Reject ratio",
-        shared.share(happened("trading.execution.reports", trading_order_status="rejected"), _SUBMITTED),
+        terms.share(happened("trading.execution.reports", trading_order_status="rejected"), _SUBMITTED),
         description="Orders that venues refused, of all that were submitted in the time shown.",
         unit="percentunit",
         thresholds=(Threshold(0.02, WARNING), Threshold(0.1, BAD)),
-        defaults=shared.NOTHING,
+        defaults=terms.NOTHING,
         links=[_REJECTS],
     ),
     stat(
@@ -43,7 +43,7 @@ _NOW = (
         unit="{order}",
         base="blue",
     ),
-    shared.ack(),
+    now.ack(),
     stat(
         "Commission",
         query(total, "trading.execution.commission", "trading.currency"),

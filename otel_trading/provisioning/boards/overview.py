@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_trading.provisioning.boards import shared
+from otel_trading.provisioning.boards import now, shared, terms
 from otel_trading.provisioning.boards.asked import happened, state
 from otel_trading.provisioning.colours import BAD, HEALTH, TRADING
 from otel_trading.provisioning.dashboard import Dashboard
@@ -15,7 +15,7 @@ from otel_trading.provisioning.variables import TRADING as CHOICES
 _NOW = (
     state_panel(
         "Trading",
-        shared.may_trade(),
+        terms.may_trade(),
         slug="trading-state",
         states=TRADING,
         description="What the bots may do; of several the most cautious.",
@@ -29,9 +29,9 @@ _NOW = (
         description="The worst of all components that a bot watches.",
         links=[to_board("otel-trading-health", "Health and alerts", "health-states"), to_runbook("ServiceDown")],
     ),
-    shared.success_rate(),
-    shared.session_pnl(),
-    shared.breaker_status(),
+    now.success_rate(),
+    now.session_pnl(),
+    now.breaker_status(),
     stat(
         "Alerts firing",
         'count(max by (alertname) (ALERTS{alertstate="firing", severity!="none"})) or vector(0)',
@@ -39,9 +39,9 @@ _NOW = (
         thresholds=(Threshold(1, BAD),),
         links=[to_board("otel-trading-health", "Health and alerts", "alerts-firing")],
     ),
-    shared.frames_rate(),
-    shared.tick_to_trade(),
-    shared.ack(),
+    now.frames_rate(),
+    now.tick_to_trade(),
+    now.ack(),
     stat(
         "Fills",
         happened("trading.execution.reports", trading_execution_type="trade"),
@@ -50,12 +50,12 @@ _NOW = (
         base="blue",
         defaults={"decimals": 0},
     ),
-    shared.active_positions(),
+    now.active_positions(),
     stat(
         "Telemetry dropped",
         f"{happened('trading.telemetry.dropped')} or vector(0)",
         description="Items of telemetry that were lost in the time shown: above none, other panels may say too little.",
-        thresholds=shared.ANY_IS_BAD,
+        thresholds=terms.ANY_IS_BAD,
         links=[to_board("otel-trading-telemetry", "Telemetry", "dropped"), to_runbook("TelemetryDropped")],
     ),
 )
@@ -90,7 +90,7 @@ _TRADING = Row(
             slug="log-errors",
             description="Lines a second that say that something went wrong.",
             unit="cps",
-            defaults=shared.NEVER_BELOW_ZERO,
+            defaults=terms.NEVER_BELOW_ZERO,
             links=[to_board("otel-trading-logs-traces", "Logs and traces", "error-log")],
         ),
     ),

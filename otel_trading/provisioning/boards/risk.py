@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from otel_trading.provisioning.boards import shared
+from otel_trading.provisioning.boards import now, shared, terms
 from otel_trading.provisioning.boards.asked import highest, legend, per_minute, percentiles, query, state, total
-from otel_trading.provisioning.boards.shared import BARS, CURRENCY, LIMIT, NEVER_BELOW_ZERO, STRATEGY, SYMBOL, VENUE
+from otel_trading.provisioning.boards.terms import BARS, CURRENCY, LIMIT, NEVER_BELOW_ZERO, STRATEGY, SYMBOL, VENUE
 from otel_trading.provisioning.colours import BAD, BREAKER, GOOD
 from otel_trading.provisioning.dashboard import Dashboard
 from otel_trading.provisioning.links import to_runbook
@@ -19,7 +19,7 @@ _PNL = total("trading.pnl.session", CURRENCY)
 _DRAWDOWN = f"clamp_min(max_over_time(({_PNL})[$__range:$__interval]) - {_PNL}, 0)"
 
 _NOW = (
-    shared.session_pnl(),
+    now.session_pnl(),
     stat(
         "Realized P&L",
         query(total, "trading.pnl.realized", CURRENCY),
@@ -47,7 +47,7 @@ _NOW = (
         defaults={"decimals": 2},
         links=[_LOSSES],
     ),
-    shared.breaker_status(),
+    now.breaker_status(),
     state_panel(
         "Emergency stop",
         highest("trading.emergency_stop.engaged"),
@@ -182,7 +182,7 @@ _RISK = Row(
             description="Used share of each of the bot's own limits.",
             unit="percentunit",
             width=8,
-            thresholds=shared.RISING,
+            thresholds=terms.RISING,
             links=[_LIMITS],
         ),
         timeseries(

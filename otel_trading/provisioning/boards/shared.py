@@ -1,71 +1,32 @@
-"""Panels that several boards show, and what panels have in common."""
+"""Panels that several boards show."""
 
 from __future__ import annotations
 
 from otel_trading.provisioning.boards.asked import (
-    count,
-    happened,
     highest,
     legend,
     per_minute,
     percentiles,
-    quantile,
     query,
     rate,
     state,
     total,
 )
-from otel_trading.provisioning.colours import BAD, BREAKER, CONNECTION, GOOD, TRADING, WARNING
+from otel_trading.provisioning.boards.terms import (
+    BARS,
+    CURRENCY,
+    LIMIT,
+    NEVER_BELOW_ZERO,
+    OUTCOME,
+    RISING,
+    STRATEGY,
+    VENUE,
+    may_trade,
+)
+from otel_trading.provisioning.colours import BAD, CONNECTION, TRADING
 from otel_trading.provisioning.links import to_board, to_runbook
 from otel_trading.provisioning.model import Panel, Query, Threshold
-from otel_trading.provisioning.panels import stat, state_timeline, timeseries
-from otel_trading.provisioning.panels import state as state_panel
-
-OUTCOME, BREAKER_NAME = "trading.trade.outcome", "trading.circuit_breaker.name"
-VENUE, SYMBOL, STRATEGY = "trading.venue.name", "trading.instrument.symbol", "trading.strategy.name"
-CURRENCY, SIDE, STAGE, LIMIT = "trading.currency", "trading.order.side", "trading.stage.name", "trading.risk.limit.name"
-NOTHING = {"noValue": "none"}
-NEVER_BELOW_ZERO = {"min": 0}
-BARS = {"drawStyle": "bars", "fillOpacity": 70}
-SHARE = {"min": 0, "max": 1}
-RISING = (Threshold(0.8, WARNING), Threshold(1, BAD))
-"""Shares of a limit."""
-FALLING = (Threshold(0.95, WARNING), Threshold(0.99, GOOD))
-"""Shares of what should be all."""
-ANY_IS_BAD = (Threshold(1e-9, BAD),)
-ANY_IS_ODD = (Threshold(1e-9, WARNING),)
-
-
-def success_rate(width: int = 4) -> Panel:
-    """Of all trades that ended, those that succeeded (requirement 003)."""
-    won = happened("trading.trade.completions", trading_trade_outcome="success")
-    return stat(
-        "Success rate",
-        f"({won} or vector(0)) / ({happened('trading.trade.completions')} > 0)",
-        description="Trades that succeeded, of all that ended in the time shown.",
-        unit="percentunit",
-        width=width,
-        base=BAD,
-        defaults=NOTHING,
-        thresholds=(Threshold(0.5, WARNING), Threshold(0.9, GOOD)),
-        links=[to_runbook("TradeFailureRateHigh")],
-    )
-
-
-def session_pnl(width: int = 4) -> Panel:
-    """Profit or loss of the session."""
-    return stat(
-        "Session P&L",
-        query(total, "trading.pnl.session", CURRENCY),
-        slug="session-pnl",
-        description="Profit or loss since the session began, unrealised profit included.",
-        unit="short",
-        width=width,
-        base=BAD,
-        defaults={"decimals": 2},
-        thresholds=(Threshold(0, GOOD),),
-        links=[to_runbook("LossLimitBreach")],
-    )
+from otel_trading.provisioning.panels import state_timeline, timeseries
 
 
 def profit_over_time(width: int = 12) -> Panel:
@@ -78,32 +39,6 @@ def profit_over_time(width: int = 12) -> Panel:
         unit="short",
         width=width,
         links=[to_board("otel-trading-risk", "P&L and risk", "profit-over-time")],
-    )
-
-
-def tick_to_trade(slug: str = "tick-to-trade-p99") -> Panel:
-    """The 99th percentile of tick to trade."""
-    return stat(
-        "Tick to trade, p99",
-        quantile(0.99, "trading.tick_to_trade.duration"),
-        description="From a tick's receipt to the first order it led to, 99th percentile.",
-        unit="s",
-        slug=slug,
-        thresholds=(Threshold(0.05, WARNING), Threshold(0.25, BAD)),
-        links=[to_runbook("TickToTradeSlow")],
-    )
-
-
-def ack() -> Panel:
-    """The 99th percentile of acknowledgements."""
-    return stat(
-        "Acknowledgement, p99",
-        quantile(0.99, "trading.order.ack.duration"),
-        description="From an order's submission to the venue's answer, 99th percentile.",
-        unit="s",
-        slug="ack-p99",
-        thresholds=(Threshold(0.25, WARNING), Threshold(1, BAD)),
-        links=[to_runbook("OrderAckSlow")],
     )
 
 
@@ -158,20 +93,6 @@ def market_data_latency(width: int = 8) -> Panel:
         width=width,
         defaults=NEVER_BELOW_ZERO,
         links=[to_runbook("FeedLatencyHigh")],
-    )
-
-
-def breaker_status(width: int = 4) -> Panel:
-    """The worst state of all breakers (requirement 003)."""
-    return state_panel(
-        "Circuit breakers",
-        state("trading.circuit_breaker.state", "trading.circuit_breaker.state", BREAKER),
-        slug="breaker-status",
-        states=BREAKER,
-        description="The worst state of all circuit breakers; none where the bot has none.",
-        width=width,
-        defaults=NOTHING,
-        links=[to_runbook("CircuitBreakerOpen")],
     )
 
 
@@ -291,49 +212,17 @@ def execution_reports(slug: str, title: str, width: int = 8) -> Panel:
     )
 
 
-def frames_rate() -> Panel:
-    """Market data a second."""
-    return stat(
-        "Frames per second",
-        rate("trading.market_data.messages"),
-        slug="frames-rate",
-        description="Frames of market data from all venues, a second.",
-        unit="cps",
-        base=BAD,
-        thresholds=(Threshold(0.1, GOOD),),
-        links=[to_runbook("MarketDataStale")],
+def seldom(title: str, slug: str, description: str, *queries: Query, runbook: str = "", width: int = 8) -> Panel:
+    """What happens seldom, as bars; a minute."""
+    links = [to_runbook(runbook)] if runbook else []
+    return timeseries(
+        title,
+        *queries,
+        slug=slug,
+        description=description,
+        unit="cpm",
+        defaults=NEVER_BELOW_ZERO,
+        custom=BARS,
+        width=width,
+        links=links,
     )
-
-
-def active_positions() -> Panel:
-    """Positions that are not zero."""
-    return stat(
-        "Active positions",
-        total("trading.position.active"),
-        slug="positions-active",
-        description="Positions that are not zero, on all venues.",
-        unit="{position}",
-        base="blue",
-    )
-
-
-def may_trade(*by: str) -> str:
-    """What bots may do; of one that never said so, whether an emergency stop is engaged."""
-    said = state("trading.state", "trading.state.value", TRADING, *by)
-    return f"{said} or 2 * {highest('trading.emergency_stop.engaged', *by)}"
-
-
-def share(part: str, whole: str) -> str:
-    """A part of a whole; nothing where there is no whole, and nought where there is no part.
-
-    >>> share("a", "b")
-    '(a or b * 0) / (b > 0)'
-    """
-    return f"({part} or {whole} * 0) / ({whole} > 0)"
-
-
-def within_budget(*by: str) -> str:
-    """The share of measurements of stages that kept their budget."""
-    late = rate("trading.stage.budget.violations", *by)
-    measured = count("trading.stage.duration", *by)
-    return f"1 - clamp_max(({late}) / (({measured}) > 0), 1)"
