@@ -37,7 +37,7 @@ class Dashboard:
 
     Args:
         title: what it is called.
-        panels: from the top, in lines; or rows of panels.
+        panels: from the top, in lines; then rows of panels.
         uid: its name for ever, at most 40 characters; by default made of the title.
         description: the question it answers.
         tags: how it is found; ``otel-trading`` puts it among the others.
@@ -49,7 +49,7 @@ class Dashboard:
         refresh: how often it asks again.
 
     Raises:
-        DashboardError: two panels have the same slug, or the identifier is none.
+        DashboardError: two panels have the same slug, one comes after a row, or the identifier is none.
 
     >>> from otel_trading.provisioning import Dashboard, timeseries
     >>> board = Dashboard("My strategy", panels=[timeseries("Edge", "bot_edge_bps", unit="bp")])
@@ -79,6 +79,13 @@ give each its own: slug='...'
         object.__setattr__(self, "uid", self.uid or slugged(self.title))
         if not self.uid or len(self.uid) > _LONGEST_UID or slugged(self.uid) != self.uid:
             message = f"{self.uid!r} is no uid; allowed are a-z, 0-9 and hyphens, at most {_LONGEST_UID}: uid='...'"
+            raise DashboardError(message)
+        rows = [isinstance(each, Row) for each in self.panels]
+        if sorted(rows) != rows:
+            after = next(each for each in self.panels[rows.index(True) :] if isinstance(each, Panel))
+            message = (
+                f"dashboard {self.uid!r}: panel {after.slug!r} comes after a row; put it into the row, or before all"
+            )
             raise DashboardError(message)
         slugs = Counter(panel.slug for panel in self)
         for slug, times in slugs.items():

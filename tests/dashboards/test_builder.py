@@ -74,6 +74,7 @@ def test_rows_follow_each_other_and_hide_what_is_collapsed() -> None:
         (lambda: Dashboard("T", panels=[stat("A", "a"), stat("A", "b")]), "2 panels with the slug 'a'"),
         (lambda: Dashboard("T", uid="With Blanks"), "'With Blanks' is no uid"),
         (lambda: Dashboard("T", uid="x" * 41), "at most 40"),
+        (lambda: Dashboard("T", panels=[Row("R", ()), stat("A", "a")]), "panel 'a' comes after a row"),
         (lambda: Dashboard("!"), "'' is no uid"),
     ],
 )

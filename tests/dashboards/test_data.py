@@ -38,7 +38,7 @@ QUIET_DEMO = {
     **dict.fromkeys(("message-work", "rate-limits-now", "rate-limit-utilization", "rate-limit-refusals"), _BARE),
     **dict.fromkeys(("rate-limit-waits", "request-latency", "request-errors", "request-retries"), _BARE),
     **dict.fromkeys(("call-latency", "price-fetch", "connect-duration", "connection-duration", "venue-io"), _BARE),
-    **dict.fromkeys(("gaps", "data-errors", "clock-steps", "stalls"), _BARE),
+    **dict.fromkeys(("gaps", "data-errors", "clock-steps"), _BARE),
     **dict.fromkeys(("chain-transactions", "chain-duration", "chain-costs", "cache-hits", "database"), _NO_CHAIN),
     **dict.fromkeys(("recorder", "config-reloads", "ops-requests", "ops-refusals"), _NO_CHAIN),
     **dict.fromkeys(("check-duration", "notification-failures"), "it registers no checks, and its log is always there"),
@@ -53,7 +53,6 @@ QUIET = {
     "alerts-firing": _WELL,
     "collector-failures B": _WELL,
     "notifications-sent C": _WELL,
-    "rejects-by-reason": "a refusal has a reason, which the declared values do not pair",
 }
 """Queries that are empty as long as all is well."""
 
@@ -108,6 +107,12 @@ def test_an_annotation_marks_what_happened(bots: Bots, way: str, annotation: Any
     """Halts, emergency stops, breaker trips and versions; of alerts only those that fire."""
     found = bots[way].ask(annotation.expr)
     assert found or annotation.name == "Alerts"
+
+
+def test_the_tables_are_about_queries_that_there_are() -> None:
+    """No reason is left behind when a panel goes."""
+    there = {target.values[0] for target in targets()} | {" ".join(target.values[:2]) for target in targets()}
+    assert {*QUIET_DEMO, *QUIET, *QUIET_SCRAPED} <= there
 
 
 def test_each_fault_of_the_demo_is_seen(bots: Bots) -> None:
