@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECONDS = 62
+SECONDS = 75
 FAULTS = (
-    *("reject:spot:0.6:12s@8s", "slow_ack:perp:500ms:10s@22s", "disconnect:perp:8s@34s", "silent:perp:6s@43s"),
-    *("clock_skew:perp:-1270ms:5s@50s", "malformed:spot:2s@56s"),
+    *("reject:spot:1:20s@6s", "slow_ack:perp:500ms:20s@27s", "disconnect:perp:6s@48s", "silent:perp:6s@55s"),
+    *("clock_skew:perp:-1270ms:5s@62s", "malformed:spot:2s@69s"),
 )
+"""Long enough that the bot trades within each of the first two."""
 COMPONENTS = {
     "otelcol": "collector_metrics",
     "prometheus": "prometheus",
