@@ -6,6 +6,7 @@ scraped as well, as the demo is: so all ways that metrics take serve the same bo
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from otel_trading.provisioning.boards import BOARDS
 from otel_trading.provisioning.ids import panel_id
 from otel_trading.stack.backends import Prometheus
 from tests.dashboards.asking import STEP
+from tests.dashboards.preview import page
 
 if TYPE_CHECKING:
+    from otel_trading.provisioning import Dashboard
     from tests.dashboards.conftest import Bots
 
 pytestmark = [pytest.mark.stack]
@@ -158,3 +161,12 @@ def test_what_can_be_chosen_has_values(bots: Bots, way: str, name: str) -> None:
     expected = (demo if "demo" in way else teller).get(name)
     assert found
     assert expected is None or expected in found
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_a_board_can_be_looked_at_without_grafana(bots: Bots, board: Dashboard) -> None:
+    """The preview draws every panel, and says where there is nothing to draw."""
+    drawn = page(bots["demo"], board.render())
+    assert re.findall(r"<h2>(.*?)</h2>", drawn) == [html.escape(panel.title) for panel in board]
+    assert not [points for points in re.findall(r'points="([^"]*)"', drawn) if "nan" in points]
+    assert drawn.count("<polyline") > 10 or board.uid == "otel-trading-logs-traces"
