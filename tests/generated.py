@@ -1,14 +1,20 @@
-"""Writes the generated parts of the documentation, or with --check says whether they are current."""
+"""Writes the generated pages and the rendered files of the stack, or with --check says whether they are current."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otel_trading.ops import openapi
+from otel_trading.provisioning.files import files
 from otel_trading.settings.document import markdown
 from otel_trading.trading.alias_table import ALIASES, NOT_ALIASED
 from otel_trading.trading.conventions import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +24,13 @@ def conventions() -> str:
     return document.markdown(ALIASES, NOT_ALIASED)
 
 
-PAGES = {
+def page(text: str) -> str:
+    """A page whose text is known."""
+    return text
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    **{ROOT / path: partial(page, text) for path, text in files().items()},
     ROOT / "docs" / "configuration.md": markdown,
     ROOT / "docs" / "conventions.md": conventions,
     ROOT / "docs" / "ops-api.md": openapi.markdown,
@@ -36,6 +48,7 @@ def main() -> None:
             sys.exit(f"not current: {', '.join(str(page.relative_to(ROOT)) for page in pages)}; run: make generate")
         return
     for page, render in PAGES.items():
+        page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(render(), "utf-8")
 
 

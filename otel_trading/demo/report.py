@@ -184,7 +184,12 @@ class Report:
             commission=fill.commission,
             commission_currency=CURRENCY,
         )
-        self._trading.position_changed(venue, order.symbol, position, currency=CURRENCY, strategy=STRATEGY)
+        self._trading.position_changed(
+            *(venue, order.symbol, position),
+            notional=abs(position) * fill.price,
+            currency=CURRENCY,
+            strategy=STRATEGY,
+        )
         self._trading.pnl_changed(
             realized, currency=CURRENCY, venue=venue, strategy=STRATEGY, realized=self.tally.realized
         )
@@ -209,6 +214,11 @@ class Report:
         """One leg is filled, the other one is not, and taking it back did not work."""
         self._log.error("one leg is left alone", quantity=quantity)
         self._say(f"one leg left alone: {quantity} BTC", trace_id())
+
+    def limits_used(self, usage: dict[str, tuple[Decimal, Decimal]]) -> None:
+        """How much of each limit is used after a fill, and how much is allowed."""
+        for name, (used, limit) in usage.items():
+            self._trading.limit_checked(name, used=max(used, 0), limit=limit, strategy=STRATEGY)
 
     def limit_reached(self, name: str, used: Decimal, limit: Decimal) -> None:
         """A limit keeps the bot from trading; said once."""

@@ -28,6 +28,7 @@ PAGES = [
     "docs/cockpit.md",
     "docs/market-data.md",
     "docs/conventions.md",
+    "docs/dashboards.md",
     "docs/redaction.md",
     "docs/ccxt.md",
     "docs/sockets.md",

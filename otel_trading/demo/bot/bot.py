@@ -255,6 +255,7 @@ class BasisBot:
     def _book(self, order: Order, fill: Fill) -> None:
         realized = self.portfolio.take(order, fill)
         self._report.order_filled(order, fill, realized, self.portfolio.positions[order.venue].quantity)
+        self._report.limits_used({name: self.portfolio.usage(name) for name in ("position", "daily_loss")})
 
     def _traded(self, task: asyncio.Task[None]) -> None:
         self._trading = None
