@@ -55,7 +55,9 @@ def tests_file(group: Group, rules: str | None = None, runbooks: str = RUNBOOKS)
     """Promtool's tests of a group whose file is ``rules``, by default where `rendering.files` puts it."""
     tests = [_no_data(group, runbooks), *_tests(group, runbooks)]
     name = rules or f"../{group.name}.yml"
-    return dump({"rule_files": [name], "evaluation_interval": "15s", "tests": tests})
+    # promtool evaluates all groups at this interval, whatever theirs is
+    every = group.interval or "15s"
+    return dump({"rule_files": [name], "evaluation_interval": every, "tests": tests})
 
 
 def _recording(rule: Recording, scale: float) -> dict[str, Any]:

@@ -129,7 +129,7 @@ MARKET_DATA = Group(
                 Case(
                     series={stories.series("trading_market_data_gaps_total", _BOOK): "0x19 4x20 5x120"},
                     labels=stories.VENUE,
-                    value="4.211",
+                    value="4",
                     quiet=("4m",),
                     fires="5m30s",
                     resolved="25m",
