@@ -27,7 +27,8 @@ _TEXT = (
 )
 TEMPLATES = {"title": _TITLE, "text": _TEXT}
 HEAD = (
-    WRITTEN_BY + "# As it is here it tells nobody: `otel-trading stack up` adds the receivers whose variables (ALERT_*) are set.\n"
+    WRITTEN_BY
+    + "# As it is here it tells nobody: `otel-trading stack up` adds the receivers whose variables (ALERT_*) are set.\n"
 )
 
 
@@ -59,7 +60,9 @@ def configuration(environment: Mapping[str, str] | None = None, *, secrets: str 
         "route": _routes(calm, waits, has_watchdog=any(channel.name == "watchdog" for channel, _ in found)),
         "inhibit_rules": _inhibitions(),
         "time_intervals": [_interval(window) for window in calm],
-        "receivers": [_receiver(name, found, secrets) for name in ("nobody", "critical", "warning", "info", "watchdog")],
+        "receivers": [
+            _receiver(name, found, secrets) for name in ("nobody", "critical", "warning", "info", "watchdog")
+        ],
     }
     files = {name: text for channel, taken in found for name, text in channel.secret_files(taken).items()}
     return Configured(dump(content, HEAD), files, tuple(channel.name for channel, _ in found))
@@ -99,10 +102,18 @@ def _inhibitions() -> list[dict[str, Any]]:
     collector = ['alertname="StackComponentDown"', 'job="otelcol"']
     pairs = [
         ('alertname="BotGone"', 'alertname!~"BotGone|Watchdog"', ["job", "instance"]),
-        ('alertname="VenueDown"', 'alertname=~"MarketData.*|VenueConnectionLost|VenueReconnects|FeedLatencyHigh"', None),
+        (
+            'alertname="VenueDown"',
+            'alertname=~"MarketData.*|VenueConnectionLost|VenueReconnects|FeedLatencyHigh"',
+            None,
+        ),
         ('alertname="MarketDataFrozen"', 'alertname=~"MarketDataStale|MarketDataThin"', None),
         ('alertname="VenueRefusesOrders"', 'alertname="OrderRejectRateHigh"', None),
-        ('alertname=~"PositionBreach|LossLimitBreach"', 'alertname="LimitBreach"', ["job", "instance", "trading_risk_limit_name"]),
+        (
+            'alertname=~"PositionBreach|LossLimitBreach"',
+            'alertname="LimitBreach"',
+            ["job", "instance", "trading_risk_limit_name"],
+        ),
         ('alertname="EmergencyStopEngaged"', 'alertname="TradingHalted"', ["job", "instance"]),
         ('alertname="DiskAlmostFull"', 'alertname="DiskSpaceLow"', ["job", "instance", "system_filesystem_mountpoint"]),
     ]

@@ -48,7 +48,9 @@ class Channel:
             return {}
         if missing := [name for name, value in given.items() if not value]:
             there = ", ".join(name for name, value in given.items() if value)
-            raise ValueError(f"{', '.join(missing)}='' is not allowed where {there} is set; allowed is a value, or none of them")
+            raise ValueError(
+                f"{', '.join(missing)}='' is not allowed where {there} is set; allowed is a value, or none of them"
+            )
         return {**given, **{name: environment.get(name, "").strip() or default for name, default in self.may.items()}}
 
     def secret_files(self, taken: Taken) -> dict[str, str]:
@@ -137,7 +139,12 @@ CHANNELS = (
         settings=_telegram,
         grafana=(
             "telegram",
-            {"bottoken": "$ALERT_TELEGRAM_BOT_TOKEN", "chatid": "$ALERT_TELEGRAM_CHAT_ID", "parse_mode": "None", "message": "text"},
+            {
+                "bottoken": "$ALERT_TELEGRAM_BOT_TOKEN",
+                "chatid": "$ALERT_TELEGRAM_CHAT_ID",
+                "parse_mode": "None",
+                "message": "text",
+            },
         ),
     ),
     Channel(
@@ -160,7 +167,11 @@ CHANNELS = (
         settings=_pagerduty,
         grafana=(
             "pagerduty",
-            {"integrationKey": "$ALERT_PAGERDUTY_ROUTING_KEY", "severity": "{{ .CommonLabels.severity }}", "summary": "title"},
+            {
+                "integrationKey": "$ALERT_PAGERDUTY_ROUTING_KEY",
+                "severity": "{{ .CommonLabels.severity }}",
+                "summary": "title",
+            },
         ),
     ),
     Channel(

@@ -27,6 +27,7 @@ FOLDER = "otel-trading"
 PROMETHEUS, LOKI, EXPRESSION = "prometheus", "loki", "__expr__"
 _INTERVAL = "30s"
 _LOOKBACK_SECONDS = 600
+_BELOW_ALL = -1e99
 _SEVERITIES = ("critical", "warning", "info")
 
 
@@ -40,7 +41,9 @@ def rule_uid(name: str) -> str:
     return f"ot-{name.lower()[:30]}-{digest}"
 
 
-def files(groups: Iterable[Group], environment: Mapping[str, str] | None = None, runbooks: str = RUNBOOKS) -> dict[str, str]:
+def files(
+    groups: Iterable[Group], environment: Mapping[str, str] | None = None, runbooks: str = RUNBOOKS
+) -> dict[str, str]:
     """The files of ``provisioning/alerting`` by name.
 
     Args:
@@ -88,8 +91,7 @@ def _rule(rule: Rule, runbooks: str) -> dict[str, Any]:
 
 def _query(rule: Rule) -> dict[str, Any]:
     uid = LOKI if rule.loki else PROMETHEUS
-    # the value of a rule is what it compares; that it holds is that there is a value at all, so 1 stands for it
-    model = {
+    model: dict[str, Any] = {
         "refId": "A",
         "datasource": {"type": uid, "uid": uid},
         "expr": rule.expr,
@@ -109,9 +111,9 @@ def _query(rule: Rule) -> dict[str, Any]:
 
 
 def _threshold() -> dict[str, Any]:
-    """Fires for every series that A returns, whatever its value: the comparison is in the expression."""
-    beyond = {"type": "outside_range", "params": [0, 0]}
-    condition = {"evaluator": beyond, "operator": {"type": "and"}, "query": {"params": ["C"]}}
+    """Fires for every series that A returns, also where its value is 0: the comparison is in the expression."""
+    any_number = {"type": "gt", "params": [_BELOW_ALL]}
+    condition = {"evaluator": any_number, "operator": {"type": "and"}, "query": {"params": ["C"]}}
     return {
         "refId": "C",
         "datasourceUid": EXPRESSION,
@@ -144,7 +146,8 @@ def _contact_points(channels: list[Channel]) -> list[dict[str, Any]]:
 def _contact(channel: Channel, severity: str) -> dict[str, Any]:
     kind, settings = channel.grafana
     own = {
-        name: f'{{{{ template "otel-trading.{value}" . }}}}' if value in TEMPLATES else value for name, value in settings.items()
+        name: f'{{{{ template "otel-trading.{value}" . }}}}' if value in TEMPLATES else value
+        for name, value in settings.items()
     }
     found = {"uid": f"ot-{channel.name}-{severity}", "type": kind, "settings": own}
     return {**found, "disableResolveMessage": True} if channel.name == "watchdog" else found
@@ -155,7 +158,9 @@ def _policies(calm: list[Window], channels: list[Channel]) -> dict[str, Any]:
     routes: list[dict[str, Any]] = []
     if "watchdog" in there:
         often = {"group_wait": "1s", "group_interval": "1m", "repeat_interval": "1m"}
-        routes.append({"receiver": "otel-trading-watchdog", "object_matchers": [["alertname", "=", "Watchdog"]], **often})
+        routes.append(
+            {"receiver": "otel-trading-watchdog", "object_matchers": [["alertname", "=", "Watchdog"]], **often}
+        )
     for severity in _SEVERITIES:
         if severity not in there:
             continue

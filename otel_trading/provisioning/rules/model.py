@@ -163,7 +163,9 @@ class Recording:
 
     def __post_init__(self) -> None:
         if not _RECORDING_NAME.fullmatch(self.name):
-            raise wrong("Recording", self.name, "name", self.name, "words joined by colons, as in level:metric:operations")
+            raise wrong(
+                "Recording", self.name, "name", self.name, "words joined by colons, as in level:metric:operations"
+            )
         if not self.expr.strip() or "$" in self.expr:
             raise wrong("Recording", self.name, "expr", self.expr, "an expression without $")
         _check_labels("Recording", self.name, self.labels)

@@ -114,7 +114,11 @@ def _test(rule: Rule, case: Case, runbooks: str) -> dict[str, Any]:
     if case.expressions:
         moment = case.fires or case.quiet[0]
         found["promql_expr_test"] = [
-            {"expr": expr, "eval_time": moment, "exp_samples": [{"labels": at, "value": is_} for at, is_ in values.items()]}
+            {
+                "expr": expr,
+                "eval_time": moment,
+                "exp_samples": [{"labels": at, "value": is_} for at, is_ in values.items()],
+            }
             for expr, values in case.expressions.items()
         ]
     return found

@@ -83,7 +83,10 @@ LATENCY = Group(
                 Case(
                     series={
                         **stories.slow(
-                            *("trading.stage.duration", _in_stage("order_execution")), low=0.0025, high=0.25, values=("", "")
+                            *("trading.stage.duration", _in_stage("order_execution")),
+                            low=0.0025,
+                            high=0.25,
+                            values=("", ""),
                         )[1].series,
                         stories.series(_VIOLATIONS, _in_stage("order_execution")): "0x100",
                     },
@@ -137,7 +140,9 @@ LATENCY = Group(
             description="The queue has had more than 100 items for a minute: what takes from it is slower than what fills it.",
             dashboard=_BOARD,
             panel="queue-backlog",
-            cases=(stories.gauge("trading_queue_depth", {**stories.BOT, "queue_name": "event_bus"}, 3, 250, value="250"),),
+            cases=(
+                stories.gauge("trading_queue_depth", {**stories.BOT, "queue_name": "event_bus"}, 3, 250, value="250"),
+            ),
         ),
         Rule(
             name="GcPausesLong",

@@ -132,7 +132,11 @@ LIVENESS: tuple[Rule | Recording, ...] = (
         panel="bots-up",
         cases=(
             stories.gauge("up", stories.BOT, 1, 0),
-            Case(series={stories.series("up", job="loki", instance="a"): "0x40"}, quiet=("5m",), about="not the stack's own"),
+            Case(
+                series={stories.series("up", job="loki", instance="a"): "0x40"},
+                quiet=("5m",),
+                about="not the stack's own",
+            ),
         ),
     ),
     Rule(
@@ -146,7 +150,10 @@ LIVENESS: tuple[Rule | Recording, ...] = (
         panel="health-states",
         cases=(
             stories.gauge(
-                *("trading_health_state", {**_COMPONENT, "trading_health_state": "down", "trading_health_critical": "true"}),
+                *(
+                    "trading_health_state",
+                    {**_COMPONENT, "trading_health_state": "down", "trading_health_critical": "true"},
+                ),
                 *(0, 1),
                 told=_COMPONENT,
             ),
@@ -175,7 +182,10 @@ LIVENESS: tuple[Rule | Recording, ...] = (
         panel="health-states",
         cases=(
             stories.gauge(
-                *("trading_health_state", {**_COMPONENT, "trading_health_state": "down", "trading_health_critical": "false"}),
+                *(
+                    "trading_health_state",
+                    {**_COMPONENT, "trading_health_state": "down", "trading_health_critical": "false"},
+                ),
                 *(0, 1),
                 told=_COMPONENT,
             ),
@@ -191,7 +201,9 @@ LIVENESS: tuple[Rule | Recording, ...] = (
         dashboard=_BOARD,
         panel="health-states",
         cases=(
-            stories.gauge("trading_health_state", {**_COMPONENT, "trading_health_state": "degraded"}, 0, 1, told=_COMPONENT),
+            stories.gauge(
+                "trading_health_state", {**_COMPONENT, "trading_health_state": "degraded"}, 0, 1, told=_COMPONENT
+            ),
         ),
     ),
     Rule(

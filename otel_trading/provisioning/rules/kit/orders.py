@@ -300,12 +300,12 @@ ORDERS = Group(
                         stories.series("trading_execution_slippage_bps_bucket", stories.VENUE, le="10"): stories.counts(
                             10, 0
                         ),
-                        stories.series("trading_execution_slippage_bps_bucket", stories.VENUE, le="100"): stories.counts(
-                            10, 10
-                        ),
-                        stories.series("trading_execution_slippage_bps_bucket", stories.VENUE, le="+Inf"): stories.counts(
-                            10, 10
-                        ),
+                        stories.series(
+                            "trading_execution_slippage_bps_bucket", stories.VENUE, le="100"
+                        ): stories.counts(10, 10),
+                        stories.series(
+                            "trading_execution_slippage_bps_bucket", stories.VENUE, le="+Inf"
+                        ): stories.counts(10, 10),
                     },
                     labels=stories.VENUE,
                     value="90.47",
@@ -358,7 +358,9 @@ ORDERS = Group(
             cases=(
                 Case(
                     series={
-                        stories.series("trading_opportunity_edge_bps_bucket", _STRATEGY, le="25"): stories.counts(10, 0),
+                        stories.series("trading_opportunity_edge_bps_bucket", _STRATEGY, le="25"): stories.counts(
+                            10, 0
+                        ),
                         stories.series("trading_opportunity_edge_bps_bucket", _STRATEGY, le="100"): stories.counts(
                             10, 10
                         ),

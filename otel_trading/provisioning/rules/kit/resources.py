@@ -131,9 +131,7 @@ RESOURCES: tuple[Rule, ...] = (
     ),
     Rule(
         name="RecorderLosesRecords",
-        expr=(
-            happened("trading.recorder.records", BOT, matchers='trading_record_outcome=~"failed|dropped"') + " > 0"
-        ),
+        expr=(happened("trading.recorder.records", BOT, matchers='trading_record_outcome=~"failed|dropped"') + " > 0"),
         severity="warning",
         summary="{{ $labels.job }} could not record {{ $value | humanize }} records.",
         description="What is not recorded can neither be replayed nor accounted for.",
@@ -141,7 +139,8 @@ RESOURCES: tuple[Rule, ...] = (
         panel="recorder",
         cases=(
             stories.first(
-                *("trading_recorder_records_total", {**stories.BOT, "trading_record_outcome": "dropped"}), told=stories.BOT
+                *("trading_recorder_records_total", {**stories.BOT, "trading_record_outcome": "dropped"}),
+                told=stories.BOT,
             ),
         ),
     ),
@@ -178,7 +177,9 @@ RESOURCES: tuple[Rule, ...] = (
         cases=(
             Case(
                 series={
-                    stories.series("trading_ops_refusals_total", stories.BOT, trading_ops_refusal="token"): "_x19 2+2x19 40x120"
+                    stories.series(
+                        "trading_ops_refusals_total", stories.BOT, trading_ops_refusal="token"
+                    ): "_x19 2+2x19 40x120"
                 },
                 labels={**stories.BOT, "trading_ops_refusal": "token"},
                 value="40",

@@ -102,16 +102,21 @@ RISK = Group(
         ),
         Rule(
             name="RiskChecksRefuse",
-            expr=happened("trading.risk.checks", _LIMIT, window="5m", matchers='trading_risk_result="refused"') + " > 0",
+            expr=happened("trading.risk.checks", _LIMIT, window="5m", matchers='trading_risk_result="refused"')
+            + " > 0",
             severity="warning",
             summary="{{ $labels.trading_risk_limit_name }} refused orders {{ $value | humanize }} times in five minutes.",
             description="The bot wanted what its limits forbid.",
             dashboard=_BOARD,
             panel="risk-checks",
             cases=(
-                stories.first("trading_risk_checks_total", {**_POSITION, "trading_risk_result": "refused"}, told=_POSITION),
+                stories.first(
+                    "trading_risk_checks_total", {**_POSITION, "trading_risk_result": "refused"}, told=_POSITION
+                ),
                 Case(
-                    series={stories.series("trading_risk_checks_total", _POSITION, trading_risk_result="passed"): "0+5x40"},
+                    series={
+                        stories.series("trading_risk_checks_total", _POSITION, trading_risk_result="passed"): "0+5x40"
+                    },
                     quiet=("5m",),
                     about="checks that pass are fine",
                 ),
@@ -220,7 +225,11 @@ RISK = Group(
             description="The bot stopped trading, or was told to.",
             dashboard=_BOARD,
             panel="trading-states",
-            cases=(stories.gauge("trading_state", {**stories.BOT, "trading_state_value": "halted"}, 0, 1, told=stories.BOT),),
+            cases=(
+                stories.gauge(
+                    "trading_state", {**stories.BOT, "trading_state_value": "halted"}, 0, 1, told=stories.BOT
+                ),
+            ),
         ),
         Rule(
             name="TradingReduced",
@@ -232,7 +241,9 @@ RISK = Group(
             dashboard=_BOARD,
             panel="trading-states",
             cases=(
-                stories.gauge("trading_state", {**stories.BOT, "trading_state_value": "reducing"}, 0, 1, told=stories.BOT),
+                stories.gauge(
+                    "trading_state", {**stories.BOT, "trading_state_value": "reducing"}, 0, 1, told=stories.BOT
+                ),
             ),
         ),
         Rule(
@@ -248,7 +259,8 @@ RISK = Group(
         Rule(
             name="EmergencyStopIncomplete",
             expr=(
-                happened("trading.emergency_stop.callbacks", BOT, matchers='trading_callback_outcome=~"failed|late"') + " > 0"
+                happened("trading.emergency_stop.callbacks", BOT, matchers='trading_callback_outcome=~"failed|late"')
+                + " > 0"
             ),
             severity="critical",
             summary="{{ $value | humanize }} callbacks of the emergency stop of {{ $labels.job }} failed or were late.",

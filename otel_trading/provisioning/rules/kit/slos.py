@@ -45,7 +45,15 @@ def _page(
 
 
 def _ticket(
-    errors: str, total: str, labels: dict[str, str], value: str, share: float, *, scale: float = 1, good: bool = False
+    errors: str,
+    total: str,
+    labels: dict[str, str],
+    value: str,
+    share: float,
+    *,
+    scale: float = 1,
+    good: bool = False,
+    added: bool = False,
 ) -> tuple[Case, ...]:
     """A little more goes wrong than is promised, for four hours."""
     events = 1000 * scale
@@ -60,6 +68,7 @@ def _ticket(
             value=value,
             fires="3h30m",
             resolved="9h30m",
+            expressions={} if added else {"round(1e4 * sum(slo:sli_error:ratio_rate30d))": {"{}": round(1e4 * share)}},
         ),
     )
 
@@ -84,7 +93,7 @@ SLOS: tuple[Slo, ...] = (
         dashboard="otel-trading-orders",
         panel="ack-latency",
         page_cases=_page(_REFUSED, _ACKS, _VENUE, "16.08%"),
-        ticket_cases=_ticket(_REFUSED, _ACKS, _VENUE, "1.961%", 0.02),
+        ticket_cases=_ticket(_REFUSED, _ACKS, _VENUE, "1.961%", 0.02, added=True),
     ),
     Slo(
         name="order-ack-latency",

@@ -35,7 +35,11 @@ STACK = Group(
             panel="components-up",
             cases=(
                 stories.gauge("up", {"job": "loki", "instance": "a"}, 1, 0, resolved="11m"),
-                Case(series={stories.series("up", job="other", instance="a"): "0x40"}, quiet=("5m",), about="somebody else's"),
+                Case(
+                    series={stories.series("up", job="other", instance="a"): "0x40"},
+                    quiet=("5m",),
+                    about="somebody else's",
+                ),
             ),
         ),
         Rule(
@@ -61,7 +65,9 @@ STACK = Group(
                 ),
                 Case(
                     series={
-                        stories.series("otelcol_exporter_enqueue_failed_log_records_total", _EXPORTER): "5x79 9x1 0x120",
+                        stories.series(
+                            "otelcol_exporter_enqueue_failed_log_records_total", _EXPORTER
+                        ): "5x79 9x1 0x120",
                     },
                     labels=_EXPORTER,
                     value="4.103",
@@ -114,7 +120,9 @@ STACK = Group(
             cases=(
                 Case(
                     series={
-                        stories.series("otelcol_receiver_refused_spans_total", {"receiver": "otlp"}): "0x19 100x20 100x100"
+                        stories.series(
+                            "otelcol_receiver_refused_spans_total", {"receiver": "otlp"}
+                        ): "0x19 100x20 100x100"
                     },
                     labels={"receiver": "otlp"},
                     value="100",
