@@ -50,7 +50,7 @@ def list_(module: str | None) -> None:
     table.add_column("severity", no_wrap=True)
     table.add_column("for", no_wrap=True)
     table.add_column("group", no_wrap=True)
-    table.add_column("says")
+    table.add_column("says", no_wrap=True, overflow="ellipsis")
     groups = (*RULES, *_groups(module))
     for group in groups:
         for rule in group.alerts:

@@ -18,6 +18,7 @@ RUNBOOKS = "docs/runbooks"
 _PLACE = re.compile(r"{{\s*\$labels\.(\w+)\s*}}")
 _VALUE = re.compile(r"{{\s*\$value[^}]*}}")
 _NO_DATA = "1h"
+_USUAL = "15s"
 
 
 def annotations(rule: Rule, runbooks: str = RUNBOOKS) -> dict[str, str]:
@@ -46,7 +47,8 @@ def rules_file(group: Group, *, alerts: bool = True, scale: float = 1.0, runbook
         elif alerts and not each.loki:
             rules.append(_alert(each, scale, runbooks))
     found: dict[str, Any] = {"name": group.name}
-    if interval := scaled_duration(group.interval, scale):
+    usual = "" if scale == 1 else _USUAL
+    if interval := scaled_duration(group.interval or usual, scale):
         found["interval"] = interval
     return dump({"groups": [{**found, "rules": rules}]})
 
@@ -56,7 +58,7 @@ def tests_file(group: Group, rules: str | None = None, runbooks: str = RUNBOOKS)
     tests = [_no_data(group, runbooks), *_tests(group, runbooks)]
     name = rules or f"../{group.name}.yml"
     # promtool evaluates all groups at this interval, whatever theirs is
-    every = group.interval or "15s"
+    every = group.interval or _USUAL
     return dump({"rule_files": [name], "evaluation_interval": every, "tests": tests})
 
 

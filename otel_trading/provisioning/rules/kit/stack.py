@@ -8,8 +8,15 @@ from otel_trading.provisioning.rules.model import WATCHDOG_SEVERITY, Case, Group
 _BOARD = "otel-trading-telemetry"
 _EXPORTER = {"exporter": "otlp_http/prometheus"}
 _QUEUE = {"exporter": "otlp_http/loki"}
-_LOST = "otelcol_exporter_(send|enqueue)_failed_(spans|metric_points|log_records)_total"
-_REFUSED = "otelcol_receiver_refused_(spans|metric_points|log_records)_total"
+_ITEMS = ("spans", "metric_points", "log_records")
+
+
+def _lost(ways: tuple[str, ...], by: str) -> str:
+    """What counters of the Collector grew by: each keeps its name as a label, or those of the same labels would meet."""
+    names = [f"otelcol_{way}_{items}_total" for way in ways for items in _ITEMS]
+    grown = [f'label_replace(increase({name}[10m]), "counter", "{name}", "", "")' for name in names]
+    return f"sum by ({by}) (" + " or ".join(grown) + ") > 0"
+
 
 STACK = Group(
     name="stack",
@@ -44,7 +51,7 @@ STACK = Group(
         ),
         Rule(
             name="TelemetryRefusedByBackend",
-            expr=f'sum by (exporter) (increase({{__name__=~"{_LOST}"}}[10m])) > 0',
+            expr=_lost(("exporter_send_failed", "exporter_enqueue_failed"), "exporter"),
             severity="critical",
             summary=(
                 "{{ $labels.exporter }} lost {{ $value | humanize }} items: refused by the backend, or by a full queue; "
@@ -56,6 +63,7 @@ STACK = Group(
                 Case(
                     series={
                         stories.series("otelcol_exporter_send_failed_metric_points_total", _EXPORTER): "0x4 40x80",
+                        stories.series("otelcol_exporter_enqueue_failed_metric_points_total", _EXPORTER): "0x84",
                     },
                     labels=_EXPORTER,
                     value="40",
@@ -111,7 +119,7 @@ STACK = Group(
         ),
         Rule(
             name="CollectorRefusesTelemetry",
-            expr=f'sum by (receiver) (increase({{__name__=~"{_REFUSED}"}}[10m])) > 0',
+            expr=_lost(("receiver_refused",), "receiver"),
             severity="warning",
             summary="The Collector refused {{ $value | humanize }} items at {{ $labels.receiver }}.",
             description="It is out of memory or its queue is full; the bot keeps and repeats what was refused.",
