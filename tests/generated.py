@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from otel_trading.ops import openapi
+from otel_trading.provisioning.rules import document as rules
+from otel_trading.provisioning.rules import rendering
 from otel_trading.settings.document import markdown
 from otel_trading.trading.alias_table import ALIASES, NOT_ALIASED
 from otel_trading.trading.conventions import document
@@ -22,6 +25,8 @@ PAGES = {
     ROOT / "docs" / "configuration.md": markdown,
     ROOT / "docs" / "conventions.md": conventions,
     ROOT / "docs" / "ops-api.md": openapi.markdown,
+    ROOT / "docs" / "all-alerts.md": rules.markdown,
+    **{ROOT / name: partial(str, text) for name, text in rendering.files().items()},
 }
 
 
@@ -36,6 +41,7 @@ def main() -> None:
             sys.exit(f"not current: {', '.join(str(page.relative_to(ROOT)) for page in pages)}; run: make generate")
         return
     for page, render in PAGES.items():
+        page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(render(), "utf-8")
 
 

@@ -78,7 +78,9 @@ class Hook:
         self.url = f"http://127.0.0.1:{self.server.server_port}/alerts"
 
     def alerts(self, status: str = "firing") -> dict[str, dict[str, Any]]:
-        return {a["labels"]["alertname"]: a for body in list(self.told) for a in body["alerts"] if a["status"] == status}
+        return {
+            a["labels"]["alertname"]: a for body in list(self.told) for a in body["alerts"] if a["status"] == status
+        }
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,9 @@ def test_what_goes_wrong_fires_and_is_told(quick: Stack, hook: Hook, tmp_path: P
     assert gone["labels"]["severity"] == "critical"
     assert gone["labels"]["job"] == "orders"
     assert gone["annotations"]["summary"].startswith("orders has said nothing for ")
-    assert {body["authorization"] for body in hook.told if body["receiver"] == "critical"} == {"Bearer token-of-the-hook"}
+    assert {body["authorization"] for body in hook.told if body["receiver"] == "critical"} == {
+        "Bearer token-of-the-hook"
+    }
 
 
 def test_no_rule_fails_in_prometheus(quick: Stack) -> None:

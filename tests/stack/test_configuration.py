@@ -46,16 +46,7 @@ def test_promtool_accepts_prometheus_yml_and_its_rules(backends: None) -> None:
     told = run(
         find_tool("promtool", cache_directory()), "check", "config", str(config_file("collector", "prometheus.yml"))
     )
-    assert "4 rules found" in told
-
-
-@pytest.mark.stack
-def test_rules_fire_and_resolve_when_they_should(backends: None, tmp_path: Path) -> None:
-    """Promtool plays series against each rule: quiet, firing, resolved."""
-    cases = tmp_path / "rules.test.yml"
-    written = Path(__file__).with_name("rules.test.yml").read_text()
-    cases.write_text(written.replace("RULES", str(config_file("collector", "rules", "stack.yml"))))
-    assert "SUCCESS" in run(find_tool("promtool", cache_directory()), "test", "rules", str(cases))
+    assert told.count("rules found") == len(list(config_file("collector", "rules").glob("*.yml")))
 
 
 @pytest.mark.stack

@@ -22,7 +22,7 @@ def seconds(text: str) -> float:
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not {ALLOWED}")
-    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return sum((int(number) * _UNITS[unit] for number, unit in _PART.findall(text)), 0.0)
 
 
 def shown(value: float) -> str:

@@ -35,7 +35,7 @@ def rule_uid(name: str) -> str:
     """The identifier of a rule, the same for ever; Grafana allows forty characters.
 
     >>> rule_uid("BotGone")
-    'ot-botgone-3c4e3f'
+    'ot-botgone-7f1ca5'
     """
     digest = hashlib.sha256(name.encode()).hexdigest()[:6]
     return f"ot-{name.lower()[:30]}-{digest}"
