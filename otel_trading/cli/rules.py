@@ -46,12 +46,13 @@ def rules() -> None:
 def list_(module: str | None) -> None:
     """Show every alert: how grave it is, how long it must hold, and what it says."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("alert", no_wrap=True)
-    table.add_column("severity", no_wrap=True)
-    table.add_column("for", no_wrap=True)
-    table.add_column("group", no_wrap=True)
-    table.add_column("says", no_wrap=True, overflow="ellipsis")
     groups = (*RULES, *_groups(module))
+    widest = max(len(rule.name) for group in groups for rule in group.alerts)
+    table.add_column("alert", no_wrap=True, min_width=widest)
+    table.add_column("severity", no_wrap=True, min_width=8)
+    table.add_column("for", no_wrap=True, min_width=4)
+    table.add_column("group", no_wrap=True, min_width=11)
+    table.add_column("says", no_wrap=True, overflow="ellipsis")
     for group in groups:
         for rule in group.alerts:
             name = f"{group.name} (Loki)" if rule.loki else group.name
