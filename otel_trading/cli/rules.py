@@ -13,8 +13,8 @@ from rich.table import Table
 from otel_trading.provisioning.rules import grafana, rendering
 from otel_trading.provisioning.rules.kit import RULES
 from otel_trading.provisioning.rules.own import groups_of
-from otel_trading.provisioning.rules.promtool import play
 from otel_trading.provisioning.rules.prometheus import RUNBOOKS
+from otel_trading.provisioning.rules.promtool import play
 from otel_trading.stack.binaries import cache_directory, find_tool
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from otel_trading.provisioning.rules.model import Group
 
+_PLAIN_WIDTH = 180
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 _own_module: Callable[[Callable[..., None]], Callable[..., None]] = click.option(
@@ -47,18 +48,19 @@ def list_(module: str | None) -> None:
     """Show every alert: how grave it is, how long it must hold, and what it says."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     groups = (*RULES, *_groups(module))
-    widest = max(len(rule.name) for group in groups for rule in group.alerts)
-    table.add_column("alert", no_wrap=True, min_width=widest)
-    table.add_column("severity", no_wrap=True, min_width=8)
-    table.add_column("for", no_wrap=True, min_width=4)
-    table.add_column("group", no_wrap=True, min_width=11)
-    table.add_column("says", no_wrap=True, overflow="ellipsis")
+    table.add_column("alert", no_wrap=True)
+    table.add_column("severity", no_wrap=True)
+    table.add_column("for", no_wrap=True)
+    table.add_column("group", no_wrap=True)
+    table.add_column("says")
     for group in groups:
         for rule in group.alerts:
             name = f"{group.name} (Loki)" if rule.loki else group.name
             style = _STYLES.get(rule.severity, "dim")
             table.add_row(rule.name, f"[{style}]{rule.severity}[/]", rule.for_, name, rule.description or rule.summary)
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PLAIN_WIDTH)
     console.print(table)
     console.print(f"{sum(len(group.alerts) for group in groups)} alerts", style="dim")
 

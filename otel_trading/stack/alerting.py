@@ -6,9 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otel_trading.provisioning.rules import alertmanager, grafana, rendering
 from otel_trading.provisioning.rules.channels import VARIABLES
-from otel_trading.provisioning.rules.kit import RULES
 from otel_trading.stack.errors import StackError
 from otel_trading.stack.files import config_file
 
@@ -34,6 +32,9 @@ def write_rules(folder: Path, environment: Mapping[str, str]) -> None:
         StackError: a variable has a value that cannot be used.
 
     """
+    from otel_trading.provisioning.rules import rendering
+    from otel_trading.provisioning.rules.kit import RULES
+
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if own := _own(environment):
@@ -60,6 +61,8 @@ def write_alertmanager(folder: Path, environment: Mapping[str, str], *, inside: 
         StackError: a variable has a value that cannot be used.
 
     """
+    from otel_trading.provisioning.rules import alertmanager
+
     try:
         made = alertmanager.configuration(environment, secrets=f"{inside or folder}/secrets")
     except ValueError as error:
@@ -86,6 +89,9 @@ def write_provisioning(folder: Path, environment: Mapping[str, str]) -> Path:
         StackError: a variable has a value that cannot be used.
 
     """
+    from otel_trading.provisioning.rules import grafana
+    from otel_trading.provisioning.rules.kit import RULES
+
     source = config_file("grafana", "provisioning")
     if _engine(environment) != "grafana":
         return source

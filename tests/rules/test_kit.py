@@ -128,7 +128,7 @@ def test_every_metric_exists(name: str) -> None:
 
 def test_the_names_of_metrics_are_found() -> None:
     """A mistyped one would be, too."""
-    expr = 'sum by (job) (rate(a_total{x="b_total"}[5m])) / on (job) group_left () (c > 0) unless d offset 5m and vector(1)'
+    expr = 'sum by (job) (rate(a_total{x="b_total"}[5m])) / on (job) group_left () (c > 0) unless d offset 5m'
     assert metrics_of(expr) == {"a_total", "c", "d"}
     assert metrics_of("sum by (x) (arb_actual_profit_total)") == {"arb_actual_profit_total"}
 

@@ -10,8 +10,8 @@ from otel_trading.provisioning import Burn, Case, Group, Recording, Rule, Slo
 from otel_trading.provisioning.rules import durations
 from otel_trading.provisioning.rules.scaling import scaled, scaled_duration
 
-RULE = {"name": "QueueLong", "expr": "queue > 9", "severity": "warning", "summary": "It is long."}
-SLO = {"name": "quotes", "objective": 99, "errors": "rate(e[$window])", "total": "rate(t[$window])"}
+RULE: dict[str, Any] = {"name": "QueueLong", "expr": "queue > 9", "severity": "warning", "summary": "It is long."}
+SLO: dict[str, Any] = {"name": "quotes", "objective": 99, "errors": "rate(e[$window])", "total": "rate(t[$window])"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from otel_trading.provisioning.rules.kit import RULES
 from otel_trading.provisioning.rules.promtool import play
 from otel_trading.stack.binaries import cache_directory, find_tool
 from otel_trading.stack.files import config_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("backends")]
 TESTED = [group.name for group in RULES if any(not rule.loki for rule in group.alerts)]

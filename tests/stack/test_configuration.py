@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,8 @@ from tests.stack.link_files import files_of_the_stack
 from tests.stack.sending import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from otel_trading.stack import Stack
 
 AGENT = config_file("collector", "agent.yaml")

@@ -6,13 +6,15 @@ environment. A receiver whose variables are not set is not there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_trading.provisioning.rules.channels import CHANNELS, Channel
 from otel_trading.provisioning.rules.documents import WRITTEN_BY, dump
 from otel_trading.provisioning.rules.maintenance import DEFAULT, Window, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SECRETS = "/etc/alertmanager/secrets"
 _TITLE = (
@@ -140,7 +142,7 @@ def _interval(window: Window) -> dict[str, Any]:
     return {"name": window.name, "time_intervals": [{**interval, "location": window.location}]}
 
 
-def _receiver(name: str, found: list[tuple[Channel, Mapping[str, str]]], secrets: str) -> dict[str, Any]:
+def _receiver(name: str, found: list[tuple[Channel, dict[str, str]]], secrets: str) -> dict[str, Any]:
     receiver: dict[str, Any] = {"name": name}
     for channel, taken in found:
         if name in channel.severities:

@@ -60,7 +60,10 @@ class Channel:
 
 def _slack(_: Taken, secrets: str, texts: Mapping[str, str]) -> dict[str, Any]:
     told = {"send_resolved": True, "title": texts["title"], "text": texts["text"]}
-    colour = '{{ if ne .Status "firing" }}good{{ else if eq .CommonLabels.severity "critical" }}danger{{ else }}warning{{ end }}'
+    colour = (
+        '{{ if ne .Status "firing" }}good'
+        '{{ else if eq .CommonLabels.severity "critical" }}danger{{ else }}warning{{ end }}'
+    )
     return {"api_url_file": f"{secrets}/slack", **told, "color": colour}
 
 

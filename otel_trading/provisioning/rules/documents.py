@@ -11,9 +11,9 @@ _WIDTH = 118
 
 
 def dump(content: object, head: str = WRITTEN_BY) -> str:
-    """The YAML of plain data.
+    r"""The YAML of plain data.
 
-    >>> print(dump({"b": [1, "two"], "a": "x\\ny"}, head=""), end="")
+    >>> print(dump({"b": [1, "two"], "a": "x\ny"}, head=""), end="")
     b:
       - 1
       - two

@@ -16,7 +16,7 @@ from otel_trading.provisioning.rules.alertmanager import TEMPLATES
 from otel_trading.provisioning.rules.channels import CHANNELS, Channel
 from otel_trading.provisioning.rules.documents import dump
 from otel_trading.provisioning.rules.maintenance import DEFAULT, Window, windows
-from otel_trading.provisioning.rules.prometheus import RUNBOOKS, annotations
+from otel_trading.provisioning.rules.prometheus import RUNBOOKS, told_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +71,7 @@ def _rules(group: Group, runbooks: str) -> str:
 
 
 def _rule(rule: Rule, runbooks: str) -> dict[str, Any]:
-    told = {name: _fields(text) for name, text in annotations(rule, runbooks).items()}
+    told = {name: _fields(text) for name, text in told_with(rule, runbooks).items()}
     found: dict[str, Any] = {
         "uid": rule_uid(rule.name),
         "title": rule.name,

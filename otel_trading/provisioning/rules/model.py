@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from otel_trading.provisioning.rules import durations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Severity = Literal["critical", "warning", "info"]
 SEVERITIES = ("critical", "warning", "info")

@@ -21,7 +21,7 @@ _NO_DATA = "1h"
 _USUAL = "15s"
 
 
-def annotations(rule: Rule, runbooks: str = RUNBOOKS) -> dict[str, str]:
+def told_with(rule: Rule, runbooks: str = RUNBOOKS) -> dict[str, str]:
     """What is told with an alert; links are relative to Grafana, and to the folder of the runbooks."""
     told = {"summary": rule.summary, "description": rule.description}
     told["runbook_url"] = rule.runbook or f"{runbooks.rstrip('/')}/{rule.name}.md"
@@ -53,13 +53,12 @@ def rules_file(group: Group, *, alerts: bool = True, scale: float = 1.0, runbook
     return dump({"groups": [{**found, "rules": rules}]})
 
 
-def tests_file(group: Group, rules: str | None = None, runbooks: str = RUNBOOKS) -> str:
-    """Promtool's tests of a group whose file is ``rules``, by default where `rendering.files` puts it."""
+def cases_file(group: Group, runbooks: str = RUNBOOKS) -> str:
+    """Promtool's tests of a group whose file is in the folder above."""
     tests = [_no_data(group, runbooks), *_tests(group, runbooks)]
-    name = rules or f"../{group.name}.yml"
     # promtool evaluates all groups at this interval, whatever theirs is
     every = group.interval or _USUAL
-    return dump({"rule_files": [name], "evaluation_interval": every, "tests": tests})
+    return dump({"rule_files": [f"../{group.name}.yml"], "evaluation_interval": every, "tests": tests})
 
 
 def _recording(rule: Recording, scale: float) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def _alert(rule: Rule, scale: float, runbooks: str) -> dict[str, Any]:
     if durations.seconds(rule.keep_firing_for):
         found["keep_firing_for"] = scaled_duration(rule.keep_firing_for, scale)
     labels = {"severity": rule.severity, **rule.labels}
-    return {**found, "labels": labels, "annotations": annotations(rule, runbooks)}
+    return {**found, "labels": labels, "annotations": told_with(rule, runbooks)}
 
 
 def _no_data(group: Group, runbooks: str) -> dict[str, Any]:
@@ -97,11 +96,11 @@ def _tests(group: Group, runbooks: str) -> list[dict[str, Any]]:
 
 
 def _test(rule: Rule, case: Case, runbooks: str) -> dict[str, Any]:
-    expected = {moment: [] for moment in case.quiet}
+    expected: dict[str, list[dict[str, Any]]] = {moment: [] for moment in case.quiet}
     if case.fires is not None:
         seen = [_expected(rule, case.labels, case.value, runbooks)]
         seen += [_expected(rule, labels, value, runbooks) for labels, value in case.others]
-        expected[case.fires] = seen  # type: ignore[assignment]
+        expected[case.fires] = seen
     if case.resolved is not None:
         expected[case.resolved] = []
     moments = sorted(expected, key=durations.seconds)
@@ -127,7 +126,7 @@ def _test(rule: Rule, case: Case, runbooks: str) -> dict[str, Any]:
 
 
 def _expected(rule: Rule, labels: Mapping[str, str], value: str, runbooks: str) -> dict[str, Any]:
-    told = annotations(rule, runbooks)
+    told = told_with(rule, runbooks)
     summary = _PLACE.sub(lambda place: labels.get(place[1], ""), told["summary"])
     told["summary"] = _VALUE.sub(lambda _: value, summary)
     return {"exp_labels": {"severity": rule.severity, **rule.labels, **labels}, "exp_annotations": told}

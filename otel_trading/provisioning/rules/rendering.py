@@ -43,7 +43,7 @@ def for_prometheus(
 def tests(groups: Iterable[Group]) -> dict[str, str]:
     """Promtool's tests of groups by name of their files."""
     return {
-        f"{group.name}.test.yml": prometheus.tests_file(group)
+        f"{group.name}.test.yml": prometheus.cases_file(group)
         for group in groups
         if any(not rule.loki for rule in group.alerts)
     }

@@ -7,11 +7,14 @@ share of errors is that of the events in it, whenever they came: an hour with fi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from otel_trading.provisioning.rules import durations
 from otel_trading.provisioning.rules.model import Case, Group, Recording, Rule, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from otel_trading.provisioning.rules.model import Case
 from otel_trading.trading.conventions import prometheus_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BOT = {"job": "bots/basis", "instance": "one"}
 VENUE = {**BOT, "trading_venue_name": "kraken"}

@@ -68,7 +68,9 @@ LATENCY = Group(
             for_="30s",
             severity="critical",
             summary="{{ $labels.job }} hands over orders in {{ $value | humanizeDuration }} (99th percentile).",
-            description="One order in a hundred takes longer than 5 ms, and longer than the budget that the bot has for it.",
+            description=(
+                "One order in a hundred takes longer than 5 ms, and longer than the budget that the bot has for it."
+            ),
             dashboard=_BOARD,
             panel="stage-latency",
             cases=(
@@ -103,7 +105,9 @@ LATENCY = Group(
             ),
             for_="5m",
             severity="warning",
-            summary="{{ $value | humanizePercentage }} of {{ $labels.trading_stage_name }} take longer than their budget.",
+            summary=(
+                "{{ $value | humanizePercentage }} of {{ $labels.trading_stage_name }} take longer than their budget."
+            ),
             description="More than one measurement in a hundred of at least thirty in five minutes.",
             dashboard=_BOARD,
             panel="sla-compliance",
@@ -137,7 +141,9 @@ LATENCY = Group(
             for_="1m",
             severity="warning",
             summary="{{ $value }} items wait in the queue {{ $labels.queue_name }}.",
-            description="The queue has had more than 100 items for a minute: what takes from it is slower than what fills it.",
+            description=(
+                "The queue has had more than 100 items for a minute: what takes from it is slower than what fills it."
+            ),
             dashboard=_BOARD,
             panel="queue-backlog",
             cases=(
@@ -149,7 +155,10 @@ LATENCY = Group(
             expr=f"({quantile(0.99, 'trading.runtime.gc.duration', by=_RUN, window='5m')}) > 0.05",
             for_="1m",
             severity="warning",
-            summary="{{ $labels.job }} stands still for {{ $value | humanizeDuration }} in garbage collections (99th percentile).",
+            summary=(
+                "{{ $labels.job }} stands still for {{ $value | humanizeDuration }} in garbage collections "
+                "(99th percentile)."
+            ),
             description="One collection in a hundred stops the interpreter for more than 50 ms.",
             dashboard=_BOARD,
             panel="gc-pause-p99",
@@ -194,7 +203,10 @@ LATENCY = Group(
             ),
             for_="1m",
             severity="warning",
-            summary="{{ $labels.trading_strategy_name }} needs {{ $value | humanizeDuration }} from tick to order (95th percentile).",
+            summary=(
+                "{{ $labels.trading_strategy_name }} needs {{ $value | humanizeDuration }} from tick to order "
+                "(95th percentile)."
+            ),
             description="The market has moved on when the order leaves: one in twenty takes longer than 100 ms.",
             dashboard=_BOARD,
             panel="tick-to-trade",
@@ -211,7 +223,9 @@ LATENCY = Group(
             ),
             for_="1m",
             severity="warning",
-            summary="Trades of {{ $labels.trading_strategy_name }} take {{ $value | humanizeDuration }} (95th percentile).",
+            summary=(
+                "Trades of {{ $labels.trading_strategy_name }} take {{ $value | humanizeDuration }} (95th percentile)."
+            ),
             description="From the tick to the trade's end one in twenty takes longer than five seconds.",
             dashboard=_BOARD,
             panel="trade-duration",

@@ -51,7 +51,10 @@ LIVENESS: tuple[Rule | Recording, ...] = (
         for_="15s",
         severity="critical",
         summary="{{ $labels.job }} has said nothing for {{ $value | humanizeDuration }}.",
-        description="It did not shut down: it was killed, crashed, hangs, or cannot reach the Collector. No other run of it reports.",
+        description=(
+            "It did not shut down: it was killed, crashed, hangs, or cannot reach the Collector. No other run "
+            "of it reports."
+        ),
         dashboard=_BOARD,
         panel="bots-up",
         cases=(

@@ -20,7 +20,10 @@ MARKET_DATA = Group(
             name="MarketDataStale",
             expr=f'max by ({_TYPE}) (trading_market_data_age_seconds{{trading_market_data_type!="user"}}) > 30',
             severity="warning",
-            summary="No {{ $labels.trading_market_data_type }} from {{ $labels.trading_venue_name }} for {{ $value | humanizeDuration }}.",
+            summary=(
+                "No {{ $labels.trading_market_data_type }} from {{ $labels.trading_venue_name }} for "
+                "{{ $value | humanizeDuration }}."
+            ),
             description="A subscription has brought nothing for 30 s, whatever its connection says.",
             dashboard=_BOARD,
             panel="data-age",
@@ -68,8 +71,14 @@ MARKET_DATA = Group(
             expr=f"({quantile(0.95, 'trading.market_data.latency', by=VENUE.split(', '), window='2m')}) > 2",
             for_="2m",
             severity="warning",
-            summary="Market data of {{ $labels.trading_venue_name }} is {{ $value | humanizeDuration }} late (95th percentile).",
-            description="For two minutes 5 % of the frames came more than 2 s after the venue sent them, clocks' offset taken out.",
+            summary=(
+                "Market data of {{ $labels.trading_venue_name }} is {{ $value | humanizeDuration }} late "
+                "(95th percentile)."
+            ),
+            description=(
+                "For two minutes 5 % of the frames came more than 2 s after the venue sent them, clocks' "
+                "offset taken out."
+            ),
             dashboard=_BOARD,
             panel="market-data-latency",
             cases=stories.slow(
@@ -121,7 +130,9 @@ MARKET_DATA = Group(
             name="MarketDataGaps",
             expr=f"{happened('trading.market_data.gaps', VENUE, window='5m')} > 3",
             severity="warning",
-            summary="Frames of {{ $labels.trading_venue_name }} were missing {{ $value | humanize }} times in five minutes.",
+            summary=(
+                "Frames of {{ $labels.trading_venue_name }} were missing {{ $value | humanize }} times in five minutes."
+            ),
             description="Sequence numbers leapt more than three times: each time the book has to be fetched again.",
             dashboard=_BOARD,
             panel="gaps",
@@ -144,8 +155,13 @@ MARKET_DATA = Group(
             ),
             for_="5m",
             severity="warning",
-            summary="Only {{ $value | humanize }} frames of {{ $labels.trading_market_data_type }} a second come from {{ $labels.trading_venue_name }}.",
-            description="Fewer than a tenth of what came in the hour before: the market sleeps, or part of it is not delivered.",
+            summary=(
+                "Only {{ $value | humanize }} frames of {{ $labels.trading_market_data_type }} a second come "
+                "from {{ $labels.trading_venue_name }}."
+            ),
+            description=(
+                "Fewer than a tenth of what came in the hour before: the market sleeps, or part of it is not delivered."
+            ),
             dashboard=_BOARD,
             panel="frames-rate",
             cases=(
@@ -171,8 +187,13 @@ MARKET_DATA = Group(
             expr=f"max by ({VENUE}) (abs(trading_clock_offset_seconds)) > 0.5",
             for_="2m",
             severity="warning",
-            summary="The clocks of {{ $labels.trading_venue_name }} and of the bot are {{ $value | humanizeDuration }} apart.",
-            description="Venues refuse requests whose time is too far off, and latencies are only as good as the clocks.",
+            summary=(
+                "The clocks of {{ $labels.trading_venue_name }} and of the bot are "
+                "{{ $value | humanizeDuration }} apart."
+            ),
+            description=(
+                "Venues refuse requests whose time is too far off, and latencies are only as good as the clocks."
+            ),
             dashboard=_BOARD,
             panel="clock-offset",
             cases=(stories.gauge("trading_clock_offset_seconds", stories.VENUE, -0.01, -1.5, value="1.5s"),),

@@ -106,7 +106,9 @@ ORDERS = Group(
             expr="trading:order_fill:ratio_rate1h < 0.7",
             for_="5m",
             severity="warning",
-            summary="Only {{ $value | humanizePercentage }} of the orders at {{ $labels.trading_venue_name }} are filled.",
+            summary=(
+                "Only {{ $value | humanizePercentage }} of the orders at {{ $labels.trading_venue_name }} are filled."
+            ),
             description="Of at least ten orders of the last hour fewer than 70 % were filled.",
             dashboard=_BOARD,
             panel="fill-ratio",
@@ -144,7 +146,10 @@ ORDERS = Group(
             expr=f"({quantile(0.99, 'trading.order.ack.duration', by=VENUE.split(', '), window='5m')}) > 1",
             for_="2m",
             severity="warning",
-            summary="{{ $labels.trading_venue_name }} answers orders after {{ $value | humanizeDuration }} (99th percentile).",
+            summary=(
+                "{{ $labels.trading_venue_name }} answers orders after {{ $value | humanizeDuration }} (99th "
+                "percentile)."
+            ),
             description="One order in a hundred waits for more than a second for the venue's first answer.",
             dashboard="otel-trading-latency",
             panel="ack-latency",
@@ -156,7 +161,9 @@ ORDERS = Group(
             name="OrderAnomaly",
             expr=f"{happened('trading.order.anomalies', f'{VENUE}, trading_order_anomaly')} > 0",
             severity="warning",
-            summary="Reports of orders at {{ $labels.trading_venue_name }} do not fit: {{ $labels.trading_order_anomaly }}.",
+            summary=(
+                "Reports of orders at {{ $labels.trading_venue_name }} do not fit: {{ $labels.trading_order_anomaly }}."
+            ),
             description="What the venue reports of an order contradicts what the bot knows of it.",
             dashboard=_BOARD,
             panel="anomalies",
@@ -193,8 +200,12 @@ ORDERS = Group(
             expr="trading:trade_failure:ratio_rate15m > 0.5",
             for_="2m",
             severity="warning",
-            summary="{{ $value | humanizePercentage }} of the trades of {{ $labels.trading_strategy_name }} do not succeed.",
-            description="More than half of at least five trades of the last 15 minutes failed, timed out or stayed partial.",
+            summary=(
+                "{{ $value | humanizePercentage }} of the trades of {{ $labels.trading_strategy_name }} do not succeed."
+            ),
+            description=(
+                "More than half of at least five trades of the last 15 minutes failed, timed out or stayed partial."
+            ),
             dashboard=_BOARD,
             panel="trade-outcomes",
             cases=(
@@ -227,7 +238,9 @@ ORDERS = Group(
             ),
             severity="warning",
             summary="A trade of {{ $labels.trading_strategy_name }} was filled on one side only.",
-            description="One leg was filled and the other was not: until it is taken back there is a position nobody wanted.",
+            description=(
+                "One leg was filled and the other was not: until it is taken back there is a position nobody wanted."
+            ),
             dashboard=_BOARD,
             panel="trade-outcomes",
             cases=(
@@ -260,7 +273,9 @@ ORDERS = Group(
             ),
             severity="critical",
             summary="An execution at {{ $labels.trading_venue_name }} was not settled.",
-            description="The venue reported a fill and it did not become a position: what the bot believes it holds is wrong.",
+            description=(
+                "The venue reported a fill and it did not become a position: what the bot believes it holds is wrong."
+            ),
             dashboard=_BOARD,
             panel="settlement-duration",
             cases=(
@@ -290,8 +305,13 @@ ORDERS = Group(
             expr=f"({quantile(0.95, 'trading.execution.slippage.bps', by=VENUE.split(', '), window='15m')}) > 25",
             for_="1m",
             severity="warning",
-            summary="Prices at {{ $labels.trading_venue_name }} are {{ $value | humanize }} bp worse than expected (95th percentile).",
-            description="One execution in twenty of the last 15 minutes cost more than 25 bp against the expected price.",
+            summary=(
+                "Prices at {{ $labels.trading_venue_name }} are {{ $value | humanize }} bp worse than "
+                "expected (95th percentile)."
+            ),
+            description=(
+                "One execution in twenty of the last 15 minutes cost more than 25 bp against the expected price."
+            ),
             dashboard=_BOARD,
             panel="slippage",
             cases=(
@@ -319,7 +339,10 @@ ORDERS = Group(
             name="LargeExecution",
             expr=f"sum by ({VENUE}, trading_currency) (increase(trading_execution_notional_total[5m])) > 100000",
             severity="info",
-            summary="{{ $value | humanize }} {{ $labels.trading_currency }} were traded at {{ $labels.trading_venue_name }} in five minutes.",
+            summary=(
+                "{{ $value | humanize }} {{ $labels.trading_currency }} were traded at "
+                "{{ $labels.trading_venue_name }} in five minutes."
+            ),
             description="More than 100,000 of the quote currency within five minutes.",
             dashboard=_BOARD,
             panel="executed-notional",

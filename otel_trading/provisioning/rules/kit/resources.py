@@ -154,7 +154,9 @@ RESOURCES: tuple[Rule, ...] = (
             + " > 0"
         ),
         severity="warning",
-        summary="{{ $labels.job }} could not tell {{ $labels.trading_alert_channel }} of {{ $value | humanize }} alerts.",
+        summary=(
+            "{{ $labels.job }} could not tell {{ $labels.trading_alert_channel }} of {{ $value | humanize }} alerts."
+        ),
         description="The bot's own alerts, which are faster than these, do not arrive there.",
         dashboard=_BOARD,
         panel="notification-failures",
@@ -170,7 +172,10 @@ RESOURCES: tuple[Rule, ...] = (
         name="ControlRefused",
         expr=f"{happened('trading.ops.refusals', f'{BOT}, trading_ops_refusal')} > 10",
         severity="warning",
-        summary="{{ $value | humanize }} requests to the control server of {{ $labels.job }} were refused: {{ $labels.trading_ops_refusal }}.",
+        summary=(
+            "{{ $value | humanize }} requests to the control server of {{ $labels.job }} were refused: "
+            "{{ $labels.trading_ops_refusal }}."
+        ),
         description="Somebody tries what they may not do, or a program has an old token.",
         dashboard=_BOARD,
         panel="ops-refusals",

@@ -51,7 +51,9 @@ RISK = Group(
             name="LossLimitBreach",
             expr=_utilization('trading_risk_limit_name=~".*loss.*"') + " > 1",
             severity="critical",
-            summary="{{ $labels.trading_risk_limit_name }}: {{ $value | humanizePercentage }} of what may be lost is lost.",
+            summary=(
+                "{{ $labels.trading_risk_limit_name }}: {{ $value | humanizePercentage }} of what may be lost is lost."
+            ),
             description="The loss of the day or of the session is above its limit.",
             dashboard=_BOARD,
             panel="session-pnl-over-time",
@@ -105,7 +107,9 @@ RISK = Group(
             expr=happened("trading.risk.checks", _LIMIT, window="5m", matchers='trading_risk_result="refused"')
             + " > 0",
             severity="warning",
-            summary="{{ $labels.trading_risk_limit_name }} refused orders {{ $value | humanize }} times in five minutes.",
+            summary=(
+                "{{ $labels.trading_risk_limit_name }} refused orders {{ $value | humanize }} times in five minutes."
+            ),
             description="The bot wanted what its limits forbid.",
             dashboard=_BOARD,
             panel="risk-checks",
@@ -157,10 +161,16 @@ RISK = Group(
         ),
         Rule(
             name="PositionDrift",
-            expr="max by (job, instance, trading_venue_name, trading_instrument_symbol) (abs(trading_position_drift)) > 0",
+            expr=(
+                "max by (job, instance, trading_venue_name, trading_instrument_symbol) "
+                "(abs(trading_position_drift)) > 0"
+            ),
             for_="1m",
             severity="warning",
-            summary="{{ $labels.trading_venue_name }} holds another position in {{ $labels.trading_instrument_symbol }} than the bot.",
+            summary=(
+                "{{ $labels.trading_venue_name }} holds another position in "
+                "{{ $labels.trading_instrument_symbol }} than the bot."
+            ),
             description="The venue's position and the bot's have differed for a minute.",
             dashboard=_BOARD,
             panel="position-drift",
@@ -200,7 +210,9 @@ RISK = Group(
             ),
             severity="warning",
             summary="The circuit breaker {{ $labels.trading_circuit_breaker_name }} opens again and again.",
-            description="It opened more than three times in half an hour: what it tries after each pause does not work.",
+            description=(
+                "It opened more than three times in half an hour: what it tries after each pause does not work."
+            ),
             dashboard=_BOARD,
             panel="breaker-transitions",
             cases=(
@@ -264,7 +276,9 @@ RISK = Group(
             ),
             severity="critical",
             summary="{{ $value | humanize }} callbacks of the emergency stop of {{ $labels.job }} failed or were late.",
-            description="What should have happened at the emergency stop, such as cancelling orders, did not happen in time.",
+            description=(
+                "What should have happened at the emergency stop, such as cancelling orders, did not happen in time."
+            ),
             dashboard=_BOARD,
             panel="emergency-stops",
             cases=(
@@ -278,10 +292,13 @@ RISK = Group(
             name="PerformanceMilestone",
             expr=(
                 "floor(max by (job, instance, trading_currency) (trading_pnl_session) / 1000) "
-                "> floor(max by (job, instance, trading_currency) (max_over_time(trading_pnl_session[1d] offset 5m)) / 1000) >= 0"
+                "> floor(max by (job, instance, trading_currency) "
+                "(max_over_time(trading_pnl_session[1d] offset 5m)) / 1000) >= 0"
             ),
             severity="info",
-            summary="{{ $labels.job }} has earned {{ $value }} thousand {{ $labels.trading_currency }} in this session.",
+            summary=(
+                "{{ $labels.job }} has earned {{ $value }} thousand {{ $labels.trading_currency }} in this session."
+            ),
             description="The session's profit passed a multiple of 1,000 for the first time in a day.",
             dashboard=_BOARD,
             panel="session-pnl",

@@ -12,7 +12,7 @@ _ITEMS = ("spans", "metric_points", "log_records")
 
 
 def _lost(ways: tuple[str, ...], by: str) -> str:
-    """What counters of the Collector grew by: each keeps its name as a label, or those of the same labels would meet."""
+    """What counters of the Collector grew by; each keeps its name as a label, or those with the same labels meet."""
     names = [f"otelcol_{way}_{items}_total" for way in ways for items in _ITEMS]
     grown = [f'label_replace(increase({name}[10m]), "counter", "{name}", "", "")' for name in names]
     return f"sum by ({by}) (" + " or ".join(grown) + ") > 0"
@@ -54,8 +54,8 @@ STACK = Group(
             expr=_lost(("exporter_send_failed", "exporter_enqueue_failed"), "exporter"),
             severity="critical",
             summary=(
-                "{{ $labels.exporter }} lost {{ $value | humanize }} items: refused by the backend, or by a full queue; "
-                "the Collector's log says which."
+                "{{ $labels.exporter }} lost {{ $value | humanize }} items: refused by the backend, or by a full "
+                "queue; the Collector's log says which."
             ),
             dashboard=_BOARD,
             panel="collector-failures",
@@ -91,7 +91,10 @@ STACK = Group(
             expr="max by (exporter) (otelcol_exporter_queue_size / (otelcol_exporter_queue_capacity > 0)) > 0.5",
             for_="5m",
             severity="warning",
-            summary="The queue to {{ $labels.exporter }} is {{ $value | humanizePercentage }} full; a full one refuses new data.",
+            summary=(
+                "The queue to {{ $labels.exporter }} is {{ $value | humanizePercentage }} full; a full one "
+                "refuses new data."
+            ),
             dashboard=_BOARD,
             panel="collector-queue",
             cases=(
@@ -204,7 +207,9 @@ STACK = Group(
             expr="sum by (integration) (increase(alertmanager_notifications_failed_total[10m])) > 0",
             severity="critical",
             summary="Alertmanager cannot deliver to {{ $labels.integration }}.",
-            description="The receiver is not reachable, or refuses what it gets: a token that expired, a channel that is gone.",
+            description=(
+                "The receiver is not reachable, or refuses what it gets: a token that expired, a channel that is gone."
+            ),
             dashboard=_BOARD,
             panel="notifications-sent",
             cases=(

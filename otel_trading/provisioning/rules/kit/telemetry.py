@@ -30,7 +30,10 @@ TELEMETRY = Group(
             expr=f"max by ({BOT}, signal) (trading_telemetry_spool_age_seconds) > 300",
             for_="1m",
             severity="warning",
-            summary="The {{ $labels.signal }} of {{ $labels.job }} have waited for {{ $value | humanizeDuration }} to be delivered.",
+            summary=(
+                "The {{ $labels.signal }} of {{ $labels.job }} have waited for "
+                "{{ $value | humanizeDuration }} to be delivered."
+            ),
             description="The Collector does not take them; they wait on disk as long as there is room.",
             dashboard=_BOARD,
             panel="spool-age",
@@ -52,7 +55,9 @@ TELEMETRY = Group(
             expr=f"{happened('trading.telemetry.overflow', BOT)} > 0",
             severity="warning",
             summary="{{ $labels.job }} has more series than its metrics may have.",
-            description="Further values of attributes are lumped together: totals are right, what is by venue or symbol is not.",
+            description=(
+                "Further values of attributes are lumped together: totals are right, what is by venue or symbol is not."
+            ),
             dashboard=_BOARD,
             panel="overflow",
             cases=(stories.first("trading_telemetry_overflow_total", stories.BOT),),
@@ -73,7 +78,10 @@ TELEMETRY = Group(
             expr=f"{happened('trading.telemetry.redactions', f'{BOT}, kind')} > 0",
             severity="info",
             summary="{{ $labels.job }} masked {{ $value | humanize }} secrets: {{ $labels.kind }}.",
-            description="Code writes secrets into logs or attributes. They did not leave the process, and should not have come so far.",
+            description=(
+                "Code writes secrets into logs or attributes. They did not leave the process, and should not "
+                "have come so far."
+            ),
             dashboard=_BOARD,
             panel="redactions",
             cases=(stories.first("trading_telemetry_redactions_total", {**stories.BOT, "kind": "api_key"}),),

@@ -143,7 +143,10 @@ VENUES = Group(
             expr=f"({quantile(0.99, 'trading.venue.request.duration', by=_OPERATION.split(', '), window='5m')}) > 2",
             for_="2m",
             severity="warning",
-            summary="{{ $labels.trading_operation_name }} at {{ $labels.trading_venue_name }} takes {{ $value | humanizeDuration }} (99th percentile).",
+            summary=(
+                "{{ $labels.trading_operation_name }} at {{ $labels.trading_venue_name }} takes "
+                "{{ $value | humanizeDuration }} (99th percentile)."
+            ),
             description="One request in a hundred takes more than two seconds.",
             dashboard=_BOARD,
             panel="request-latency",
@@ -154,7 +157,10 @@ VENUES = Group(
             expr=f"max by ({VENUE}, trading_rate_limit_name) (trading_venue_rate_limit_utilization_ratio) > 0.8",
             for_="30s",
             severity="warning",
-            summary="{{ $value | humanizePercentage }} of {{ $labels.trading_rate_limit_name }} at {{ $labels.trading_venue_name }} are used.",
+            summary=(
+                "{{ $value | humanizePercentage }} of {{ $labels.trading_rate_limit_name }} at "
+                "{{ $labels.trading_venue_name }} are used."
+            ),
             description="Beyond a rate limit venues refuse requests, then ban the address.",
             dashboard=_BOARD,
             panel="rate-limit-utilization",
@@ -182,7 +188,10 @@ VENUES = Group(
             ),
             for_="1m",
             severity="warning",
-            summary="{{ $value | humanizePercentage }} of the transactions on {{ $labels.trading_chain_name }} fail or are dropped.",
+            summary=(
+                "{{ $value | humanizePercentage }} of the transactions on {{ $labels.trading_chain_name }} "
+                "fail or are dropped."
+            ),
             description="More than a fifth of at least five transactions of the last 15 minutes; each costs gas.",
             dashboard=_BOARD,
             panel="chain-transactions",
