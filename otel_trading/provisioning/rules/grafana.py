@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = "otel-trading"
 PROMETHEUS, LOKI, EXPRESSION = "prometheus", "loki", "__expr__"
-_INTERVAL = "30s"
+_INTERVAL = "10s"
 _LOOKBACK_SECONDS = 600
 _BELOW_ALL = -1e99
 _SEVERITIES = ("critical", "warning", "info")
