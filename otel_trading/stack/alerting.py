@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENGINES = ("prometheus", "grafana")
-SETTINGS = ("ALERT_ENGINE", "ALERT_RULES", "ALERT_MAINTENANCE", "ALERT_GROUP_WAIT", *VARIABLES)
+LINKS = ("ALERT_GRAFANA_URL", "ALERT_RUNBOOKS_URL")
+SETTINGS = ("ALERT_ENGINE", "ALERT_RULES", "ALERT_MAINTENANCE", "ALERT_GROUP_WAIT", *LINKS, *VARIABLES)
 """The variables that are read here."""
 
 _PRIVATE = 0o700
@@ -40,8 +41,9 @@ def write_rules(folder: Path, environment: Mapping[str, str]) -> None:
     if own := _own(environment):
         for file in sorted((own / "rules").glob("*.yml")):
             shutil.copy(file, folder)
-    elif _engine(environment) == "grafana":
-        for name, text in rendering.for_prometheus(RULES, alerts=False).items():
+    elif _engine(environment) == "grafana" or environment.get("ALERT_RUNBOOKS_URL"):
+        alerts, runbooks = _engine(environment) != "grafana", _runbooks(environment)
+        for name, text in rendering.for_prometheus(RULES, alerts=alerts, runbooks=runbooks).items():
             (folder / name).write_text(text, "utf-8")
     else:
         for file in sorted(config_file("collector", "rules").glob("*.yml")):
@@ -100,7 +102,7 @@ def write_provisioning(folder: Path, environment: Mapping[str, str]) -> Path:
     alerting = folder / "alerting"
     alerting.mkdir(exist_ok=True)
     try:
-        found = grafana.files(RULES, environment)
+        found = grafana.files(RULES, environment, _runbooks(environment))
     except ValueError as error:
         raise StackError(str(error)) from error
     if own := _own(environment):
@@ -137,6 +139,16 @@ def _engine(environment: Mapping[str, str]) -> str:
     if chosen not in ENGINES:
         raise StackError(f"ALERT_ENGINE={chosen!r} is not allowed; allowed is {' or '.join(ENGINES)}")
     return chosen
+
+
+def _runbooks(environment: Mapping[str, str]) -> str:
+    from otel_trading.provisioning.rules.alertmanager import address
+    from otel_trading.provisioning.rules.prometheus import RUNBOOKS
+
+    try:
+        return address(environment, "ALERT_RUNBOOKS_URL") or RUNBOOKS
+    except ValueError as error:
+        raise StackError(str(error)) from error
 
 
 def _own(environment: Mapping[str, str]) -> Path | None:

@@ -88,6 +88,26 @@ def test_what_cannot_be_used_is_said(environment: dict[str, str], said: str, tmp
         write_alertmanager(tmp_path / "a" / "b", environment)
 
 
+def test_messages_link_to_where_people_can_read(tmp_path: Path) -> None:
+    """The panel in Grafana, and the page of the runbook."""
+    told = {
+        "ALERT_SLACK_WEBHOOK_URL": "https://hooks.example.com/x",
+        "ALERT_GRAFANA_URL": "https://grafana.example.com/",
+    }
+    assert "Dashboard: https://grafana.example.com{{ .Annotations.dashboard }}" in configuration(told).text
+    with pytest.raises(ValueError, match="ALERT_GRAFANA_URL='grafana' is not allowed; allowed is an address"):
+        configuration({"ALERT_GRAFANA_URL": "grafana"})
+    books = {"ALERT_RUNBOOKS_URL": "https://wiki.example.com/runbooks"}
+    write_rules(tmp_path / "rules", books)
+    assert (
+        "runbook_url: https://wiki.example.com/runbooks/OrderAckSlow.md"
+        in (tmp_path / "rules" / "orders.yml").read_text()
+    )
+    assert len(alerts(tmp_path / "rules")) > 90
+    with pytest.raises(StackError, match="ALERT_RUNBOOKS_URL='here' is not allowed"):
+        write_rules(tmp_path / "rules", {"ALERT_RUNBOOKS_URL": "here"})
+
+
 def test_maintenance_of_a_venue_is_quiet() -> None:
     """Its alerts come through a route that is mute then; others do not."""
     found = yaml.safe_load(

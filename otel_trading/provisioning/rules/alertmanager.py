@@ -6,6 +6,7 @@ environment. A receiver whose variables are not set is not there.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ _TEXT = (
     "{{ if .Annotations.runbook_url }}Runbook: {{ .Annotations.runbook_url }}\n{{ end }}"
     "{{ if .Annotations.dashboard }}Dashboard: {{ .Annotations.dashboard }}\n{{ end }}\n{{ end }}"
 )
+_DASHBOARD = "Dashboard: {{"
 TEMPLATES = {"title": _TITLE, "text": _TEXT}
 HEAD = (
     WRITTEN_BY
@@ -58,16 +60,33 @@ def configuration(environment: Mapping[str, str] | None = None, *, secrets: str 
     found = [(channel, taken) for channel in CHANNELS if (taken := channel.taken(environment))]
     calm = windows(environment.get("ALERT_MAINTENANCE") or DEFAULT)
     waits = environment.get("ALERT_GROUP_WAIT") or "10s"
+    texts = {
+        **TEMPLATES,
+        "text": _TEXT.replace(_DASHBOARD, f"Dashboard: {address(environment, 'ALERT_GRAFANA_URL')}{{{{"),
+    }
     content: dict[str, Any] = {
         "route": _routes(calm, waits, has_watchdog=any(channel.name == "watchdog" for channel, _ in found)),
         "inhibit_rules": _inhibitions(),
         "time_intervals": [_interval(window) for window in calm],
         "receivers": [
-            _receiver(name, found, secrets) for name in ("nobody", "critical", "warning", "info", "watchdog")
+            _receiver(name, found, secrets, texts) for name in ("nobody", "critical", "warning", "info", "watchdog")
         ],
     }
     files = {name: text for channel, taken in found for name, text in channel.secret_files(taken).items()}
     return Configured(dump(content, HEAD), files, tuple(channel.name for channel, _ in found))
+
+
+def address(environment: Mapping[str, str], name: str) -> str:
+    """An address that others are appended to; empty where it is not set.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    value = environment.get(name, "").strip().rstrip("/")
+    if value and not re.fullmatch(r"https?://[^\s{}]+", value):
+        raise ValueError(f"{name}={value!r} is not allowed; allowed is an address such as https://grafana.example.com")
+    return value
 
 
 def _routes(calm: list[Window], waits: str, *, has_watchdog: bool) -> dict[str, Any]:
@@ -142,9 +161,11 @@ def _interval(window: Window) -> dict[str, Any]:
     return {"name": window.name, "time_intervals": [{**interval, "location": window.location}]}
 
 
-def _receiver(name: str, found: list[tuple[Channel, dict[str, str]]], secrets: str) -> dict[str, Any]:
+def _receiver(
+    name: str, found: list[tuple[Channel, dict[str, str]]], secrets: str, texts: Mapping[str, str]
+) -> dict[str, Any]:
     receiver: dict[str, Any] = {"name": name}
     for channel, taken in found:
         if name in channel.severities:
-            receiver.setdefault(channel.section, []).append(channel.settings(taken, secrets, TEMPLATES))
+            receiver.setdefault(channel.section, []).append(channel.settings(taken, secrets, texts))
     return receiver
