@@ -164,7 +164,7 @@ def test_every_alert_leads_to_a_panel(name: str) -> None:
         boards = import_module("otel_trading.provisioning.boards").BOARDS
     except ImportError:
         return
-    panels = {board.uid: {panel.slug for panel in board.panels} for board in boards}
+    panels = {board.uid: {panel.slug for panel in board} for board in boards}
     assert rule.panel in panels[rule.dashboard]
 
 
