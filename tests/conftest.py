@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # nothing of a developer's shell decides what a test sends where
 for name in [name for name in os.environ if name.startswith("OTEL_") and not name.startswith("OTEL_TRADING_")]:
     del os.environ[name]
+for name in [name for name in os.environ if name.startswith("ALERT_")]:
+    del os.environ[name]
 
 # no test finds what another one recorded, or could not deliver
 _LEFT = Path(tempfile.mkdtemp(prefix="otel-trading-tests-"))

@@ -1,20 +1,16 @@
-"""Writes the generated pages and the rendered files of the stack, or with --check says whether they are current."""
+"""Writes what is generated: pages, dashboards, rules; with --check says whether all of it is current."""
 
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from otel_trading.ops import openapi
-from otel_trading.provisioning.files import files
+from otel_trading.provisioning import files
+from otel_trading.provisioning.rules import document as rules
 from otel_trading.settings.document import markdown
 from otel_trading.trading.alias_table import ALIASES, NOT_ALIASED
 from otel_trading.trading.conventions import document
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,32 +20,33 @@ def conventions() -> str:
     return document.markdown(ALIASES, NOT_ALIASED)
 
 
-def page(text: str) -> str:
-    """A page whose text is known."""
-    return text
-
-
-PAGES: dict[Path, Callable[[], str]] = {
-    **{ROOT / path: partial(page, text) for path, text in files().items()},
+PAGES = {
     ROOT / "docs" / "configuration.md": markdown,
     ROOT / "docs" / "conventions.md": conventions,
     ROOT / "docs" / "ops-api.md": openapi.markdown,
+    ROOT / "docs" / "all-alerts.md": rules.markdown,
 }
 
 
+def texts() -> dict[Path, str]:
+    """The text of each generated file, with the edits that were made in Grafana."""
+    pages = {page: render() for page, render in PAGES.items()}
+    return pages | {ROOT / name: text for name, text in files.files(ROOT).items()}
+
+
 def stale() -> list[Path]:
-    """The pages that differ from what would be generated."""
-    return [page for page, render in PAGES.items() if not page.is_file() or page.read_text("utf-8") != render()]
+    """The files that differ from what would be generated."""
+    return [file for file, text in texts().items() if not file.is_file() or file.read_text("utf-8") != text]
 
 
 def main() -> None:
     if "--check" in sys.argv:
-        if pages := stale():
-            sys.exit(f"not current: {', '.join(str(page.relative_to(ROOT)) for page in pages)}; run: make generate")
+        if found := stale():
+            sys.exit(f"not current: {', '.join(str(file.relative_to(ROOT)) for file in found)}; run: make generate")
         return
-    for page, render in PAGES.items():
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(render(), "utf-8")
+    for file, text in texts().items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ COMMANDS = {
     "health": "otel_trading.cli.health:health",
     "ops": "otel_trading.cli.ops:ops",
     "recover": "otel_trading.cli.flight:recover",
+    "rules": "otel_trading.cli.rules:rules",
     "status": "otel_trading.cli.status:status",
     "stack": "otel_trading.cli.stack:stack",
 }

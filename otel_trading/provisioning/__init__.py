@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         timeseries,
         traces,
     )
+    from otel_trading.provisioning.rules import Burn, Case, Group, Recording, Rule, Slo
     from otel_trading.provisioning.units import UnknownUnitError
 
 _HOMES = {
@@ -27,17 +28,24 @@ _HOMES = {
     **dict.fromkeys(("Annotation", "Link", "Panel", "Query", "Row", "Threshold", "Variable"), "model"),
     **dict.fromkeys(("bar_gauge", "gauge", "heatmap", "logs", "stat", "state"), "panels"),
     **dict.fromkeys(("state_timeline", "table", "text", "timeseries", "traces"), "panels"),
+    **dict.fromkeys(("Burn", "Case", "Group", "Recording", "Rule", "Slo"), "rules"),
     "UnknownUnitError": "units",
 }
 
 __all__ = [
     "Annotation",
+    "Burn",
+    "Case",
     "Dashboard",
     "DashboardError",
+    "Group",
     "Link",
     "Panel",
     "Query",
+    "Recording",
     "Row",
+    "Rule",
+    "Slo",
     "Threshold",
     "UnknownUnitError",
     "Variable",

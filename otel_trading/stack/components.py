@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_trading.stack.alerting import write_alertmanager, write_provisioning, write_rules
 from otel_trading.stack.binaries import RECIPES, find_binary, reported_version
 from otel_trading.stack.errors import StackError
 from otel_trading.stack.files import config_file
@@ -95,7 +96,7 @@ class Component:
 def _prometheus(site: Site) -> list[str]:
     settings = site.folder("prometheus", "settings")
     shutil.copy(config_file("collector", "prometheus.yml"), settings / "prometheus.yml")
-    shutil.copytree(config_file("collector", "rules"), settings / "rules", dirs_exist_ok=True)
+    write_rules(settings / "rules", site.environment())
     targets = site.folder("prometheus", "settings", "targets")
     scraped = {
         "otelcol": "collector_metrics",
@@ -123,7 +124,7 @@ def _prometheus(site: Site) -> list[str]:
 
 def _alertmanager(site: Site) -> list[str]:
     return [
-        f"--config.file={config_file('collector', 'alertmanager.yml')}",
+        f"--config.file={write_alertmanager(site.folder('alertmanager', 'settings'), site.environment())}",
         f"--storage.path={site.folder('alertmanager')}",
         f"--web.listen-address={LOOPBACK}:{site.ports.alertmanager}",
         "--cluster.listen-address=",  # one instance; otherwise it opens a port on every address
@@ -238,7 +239,7 @@ def grafana_environment(site: Site, program: Path) -> Mapping[str, str]:
     return {
         "GF_PATHS_HOME": os.environ.get("GF_PATHS_HOME", str(home)),
         "GF_PATHS_DATA": str(site.folder("grafana")),
-        "GF_PATHS_PROVISIONING": str(config_file("grafana", "provisioning")),
+        "GF_PATHS_PROVISIONING": str(write_provisioning(site.folder("grafana") / "provisioning", site.environment())),
         "DASHBOARDS_PATH": str(config_file("grafana", "dashboards")),
         "GF_SERVER_HTTP_ADDR": LOOPBACK,
         "GF_SERVER_HTTP_PORT": str(site.ports.grafana),

@@ -6,13 +6,16 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_trading.stack.alerting import for_containers
+from otel_trading.stack.binaries import cache_directory
 from otel_trading.stack.errors import StackError
 from otel_trading.stack.files import config_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ENGINE_SECONDS = 4.0
 PASSWORD_VARIABLE = "GRAFANA_ADMIN_PASSWORD"  # noqa: S105 - the name of the variable
@@ -45,12 +48,14 @@ class ComposeStack:
         """Create and start the containers, and wait until those with a health check are healthy.
 
         Raises:
-            StackError: a secret that has no default is not in the environment.
+            StackError: a secret that has no default is not in the environment, or an ALERT_* variable cannot be used.
 
         """
         if not os.environ.get(PASSWORD_VARIABLE):
             raise StackError(f"Grafana needs an administrator's password: export {PASSWORD_VARIABLE}=... and try again")
-        return self._run(["up", "--detach", "--wait"])
+        data = Path(os.environ.get("OTEL_TRADING_STACK_DATA") or cache_directory() / "stack")
+        mounted = for_containers(data.expanduser().absolute(), os.environ)
+        return self._run(["up", "--detach", "--wait"], mounted)
 
     def status(self) -> int:
         """Show the containers; not zero if one of them does not run."""
@@ -75,8 +80,9 @@ class ComposeStack:
         )
         return set(answer.stdout.split())
 
-    def _run(self, arguments: Sequence[str]) -> int:
-        return subprocess.run(self._command(arguments), check=False, env=self._environment()).returncode  # noqa: S603
+    def _run(self, arguments: Sequence[str], more: Mapping[str, str] | None = None) -> int:
+        environment = {**self._environment(), **(more or {})}
+        return subprocess.run(self._command(arguments), check=False, env=environment).returncode  # noqa: S603
 
     @staticmethod
     def _command(arguments: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,8 @@ from tests.stack.link_files import files_of_the_stack
 from tests.stack.sending import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from otel_trading.stack import Stack
 
 AGENT = config_file("collector", "agent.yaml")
@@ -44,16 +45,7 @@ def test_promtool_accepts_prometheus_yml_and_its_rules(backends: None) -> None:
     told = run(
         find_tool("promtool", cache_directory()), "check", "config", str(config_file("collector", "prometheus.yml"))
     )
-    assert "4 rules found" in told
-
-
-@pytest.mark.stack
-def test_rules_fire_and_resolve_when_they_should(backends: None, tmp_path: Path) -> None:
-    """Promtool plays series against each rule: quiet, firing, resolved."""
-    cases = tmp_path / "rules.test.yml"
-    written = Path(__file__).with_name("rules.test.yml").read_text()
-    cases.write_text(written.replace("RULES", str(config_file("collector", "rules", "stack.yml"))))
-    assert "SUCCESS" in run(find_tool("promtool", cache_directory()), "test", "rules", str(cases))
+    assert told.count("rules found") == len(list(config_file("collector", "rules").glob("*.yml")))
 
 
 @pytest.mark.stack
