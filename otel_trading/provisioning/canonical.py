@@ -295,6 +295,6 @@ def _list(board: Mapping[str, Any], key: str) -> list[Any]:
 
 def _replace(board: dict[str, Any], key: str, entries: list[Any]) -> None:
     if entries:
-        board[key] = {**board[key], "list": entries}
+        board[key] = {"list": entries}
     else:
         board.pop(key, None)
