@@ -6,7 +6,6 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from otel_trading.provisioning.grafana.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 OLDEST, NEWEST = 9, 13
 """The major versions of Grafana whose documentation this keeps to."""
