@@ -259,23 +259,20 @@ def _of_resource(given: dict[str, Any]) -> dict[str, Any]:
     return ordered(own)  # type: ignore[no-any-return]
 
 
-def _place(panel: Mapping[str, Any]) -> tuple[float, float, float, str, str]:
+def _place(panel: Mapping[str, Any]) -> tuple[int, int, int, str, str]:
     position = panel.get("gridPos")
     at = position if isinstance(position, dict) else {}
-    number = panel.get("id")
-    y, x = at.get("y", 0), at.get("x", 0)
-    return (
-        y if _is_number(y) else 0,
-        x if _is_number(x) else 0,
-        number if _is_number(number) else 0,
-        str(panel.get("type", "")),
-        json.dumps(panel, sort_keys=True),
-    )
+    y, x, number = (_number(each) for each in (at.get("y"), at.get("x"), panel.get("id")))
+    return y, x, number, str(panel.get("type", "")), json.dumps(panel, sort_keys=True)
 
 
 def _letter(target: Any) -> tuple[int, str, str]:  # noqa: ANN401 - JSON
     letter = str(target.get("refId", "")) if isinstance(target, dict) else ""
     return len(letter), letter, json.dumps(target, sort_keys=True)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _is_number(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.provisioning.canonical import is_v2
@@ -74,7 +74,6 @@ class Dashboards:
     client: Client
     there: Instance
     legacy: bool = False
-    _kept: dict[str, Stored] = field(default_factory=dict, repr=False)
 
     def read(self, uid: str) -> Stored | None:
         """A dashboard; None where Grafana has none with this uid.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-NAMED = frozenset({"added", "annotations", "data", "panels", "rules", "targets", "variables"})
+NAMED = frozenset({"added", "annotations", "data", "groups", "panels", "rules", "targets", "variables"})
 """Whose entries have names."""
 
 
