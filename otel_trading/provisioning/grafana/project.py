@@ -1,15 +1,17 @@
-"""The folder of a project that holds what is rendered, what was edited in Grafana, and what both sides last agreed on."""
+"""The folder of a project: what is rendered, what was edited in Grafana, what both sides last agreed on."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_trading.provisioning.canonical import ordered, written
 from otel_trading.provisioning.grafana.errors import ProvisioningError
 from otel_trading.provisioning.grafana.overrides import Overrides
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RULES = "alert-rules"
 """The name under which edits of all alert rules are kept."""

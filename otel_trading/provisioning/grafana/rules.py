@@ -43,7 +43,7 @@ def tree(groups: Iterable[Mapping[str, Any]]) -> Tree:
     >>> made = tree([{"name": "venues", "folder": "Trading", "interval": "1m", "rules": [
     ...     {"uid": "silent", "title": "Silent", "for": "5m0s", "data": [], "isPaused": False}]}])
     >>> made["rules"], made["groups"]
-    ({'silent': {'title': 'Silent', 'data': {}, 'folder': 'Trading', 'for': '5m', 'group': 'venues'}}, \
+    ({'silent': {'title': 'Silent', 'data': {}, 'for': '5m', 'folder': 'Trading', 'group': 'venues'}}, \
 {'Trading/venues': {'interval': 60}})
 
     """
