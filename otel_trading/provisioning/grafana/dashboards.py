@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from otel_trading.provisioning.canonical import is_v2
+from otel_trading.provisioning.canonical import canonical, is_v2
 from otel_trading.provisioning.grafana import v2
 from otel_trading.provisioning.grafana.client import path
 from otel_trading.provisioning.grafana.errors import (
@@ -15,6 +15,7 @@ from otel_trading.provisioning.grafana.errors import (
     UnknownThereError,
 )
 from otel_trading.provisioning.grafana.instance import GROUP
+from otel_trading.provisioning.grafana.patch import same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,8 +115,13 @@ class Dashboards:
                 error.status,
             ) from error
 
-    def write_v2(self, resource: Mapping[str, Any]) -> None:
-        """Save a dashboard of the newer schema as it is, in the version it is of."""
+    def write_v2(self, resource: Mapping[str, Any], *, dry_run: bool = False) -> bool:
+        """Save a dashboard of the newer schema as it is, in the version it is of; say whether it differs there.
+
+        Raises:
+            NewerSchemaError: this Grafana does not know that version.
+
+        """
         version, name = str(resource["apiVersion"]).rpartition("/")[2], str(resource["metadata"]["name"])
         if version not in self.there.served:
             raise NewerSchemaError(
@@ -125,10 +131,15 @@ class Dashboards:
         try:
             found = self.client.get(self._newer(version, name))
         except UnknownThereError:
-            self.client.ask("POST", self._newer(version), dict(resource))
-            return
-        metadata = {**resource["metadata"], "resourceVersion": found["metadata"]["resourceVersion"]}
-        self.client.ask("PUT", self._newer(version, name), {**resource, "metadata": metadata})
+            if not dry_run:
+                self.client.ask("POST", self._newer(version), dict(resource))
+            return True
+        if same(canonical(found), canonical(resource)):
+            return False
+        if not dry_run:
+            metadata = {**resource["metadata"], "resourceVersion": found["metadata"]["resourceVersion"]}
+            self.client.ask("PUT", self._newer(version, name), {**resource, "metadata": metadata})
+        return True
 
     def delete(self, uid: str) -> None:
         """Delete a dashboard."""

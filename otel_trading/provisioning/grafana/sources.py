@@ -112,11 +112,8 @@ def _of_kit() -> Code:
         raise ProvisioningError(
             f"the kit's dashboards cannot be imported: {error}; name yours with --module"
         ) from error
-    made = {
-        name.removeprefix(f"{FOLDER}/"): text
-        for name, text in files(Path("/nowhere")).items()
-        if name.startswith(FOLDER)
-    }
+    own_files = rendered()
+    made = {name.removeprefix(f"{FOLDER}/"): own_files[name] for name in own_files if name.startswith(f"{FOLDER}/")}
     places = {board["uid"]: name for name, text in made.items() if (board := board_of(name, text)) is not None}
     own = of(BOARDS, {name: text for name, text in made.items() if name not in places.values()}, "Trading")
     boards = tuple(
