@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 FOLDER = "grafana"
 """Where a project keeps what belongs to Grafana, unless it says otherwise."""
+_PARTS = tuple(f"otel_trading.provisioning.{part}" for part in ("boards", "datasources", "rules.rendering"))
+"""Each has ``files()``; imported when they are needed, as there is much to build."""
 
 
 def files(root: Path = Path()) -> dict[str, str]:
@@ -36,12 +39,9 @@ def files(root: Path = Path()) -> dict[str, str]:
 
 def rendered() -> dict[str, str]:
     """The same files, as the code alone has them."""
-    from otel_trading.provisioning import boards, datasources
-    from otel_trading.provisioning.rules import rendering
-
     made: dict[str, str] = {}
-    for part in (boards, datasources, rendering):
-        own = part.files()
+    for part in _PARTS:
+        own: dict[str, str] = import_module(part).files()
         if twice := made.keys() & own.keys():
             raise ValueError(f"rendered twice: {', '.join(sorted(twice))}")
         made |= own

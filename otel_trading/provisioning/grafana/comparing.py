@@ -91,12 +91,11 @@ def _differences(
 ) -> Iterator[Difference]:
     for path in patch.paths(patch.made(ours, theirs)):
         own, other = at(ours, path), at(theirs, path)
-        before = other if base is None else at(base, path)
-        if patch.same(before, other):
-            who = Who.CODE
+        before = own if base is None else at(base, path)
+        if patch.same(before, own):
+            yield Difference(path, own, other, Who.GRAFANA)
         else:
-            who = Who.GRAFANA if patch.same(before, own) else Who.BOTH
-        yield Difference(path, own, other, who)
+            yield Difference(path, own, other, Who.CODE if patch.same(before, other) else Who.BOTH)
 
 
 def at(tree: Mapping[str, Any], path: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON

@@ -13,7 +13,6 @@ from otel_trading.provisioning.grafana import tree as trees
 from otel_trading.provisioning.grafana.alerting import KINDS, Alerting, AlertRules, Kind
 from otel_trading.provisioning.grafana.dashboards import Dashboards, NewerStoredError
 from otel_trading.provisioning.grafana.errors import NewerSchemaError
-from otel_trading.provisioning.grafana.folders import Folders
 from otel_trading.provisioning.grafana.merge import merge
 from otel_trading.provisioning.grafana.outcome import Outcome, State, Told, silent
 from otel_trading.provisioning.grafana.overrides import Overrides
@@ -23,6 +22,7 @@ from otel_trading.provisioning.grafana.sides import Sides, of_board, of_rules
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from otel_trading.provisioning.grafana.folders import Folders
     from otel_trading.provisioning.grafana.merge import Merged, Prefer
     from otel_trading.provisioning.grafana.sources import Code, Coded
 
@@ -151,8 +151,9 @@ def _missing(subject: str, sides: Sides) -> Outcome:
 
 def _newer(uid: str, error: NewerStoredError, reach: Reach) -> Outcome:
     clean = scrub.scrubbed(canonical.canonical(error.resource), loaded(reach.project.newer(uid)), uid, os.environ)
+    needs = {"needs": sorted(clean.needs)} if clean.needs else {}
     if not reach.dry_run:
-        put(reach.project.newer(uid), canonical.written(clean.document))
+        put(reach.project.newer(uid), canonical.written(clean.document | needs))
     where = reach.project.newer(uid)
     return Outcome(f"dashboard {uid}", State.STORED, (f"in {where}; the code's is not pushed over it",))
 

@@ -101,10 +101,10 @@ def of_rules(code: Tree, project: Project, rules: AlertRules) -> Sides:
     kept = project.kept(RULES)
     ours = kept.applied(code)
     agreed = project.agreed(RULES)
-    known = {**ours["rules"], **(agreed or {}).get("rules", {}), **code["rules"]}
+    known: Tree = {**ours["rules"], **(agreed or {}).get("rules", {}), **code["rules"]}
     within = {str(rule["folder"]) for rule in known.values()}
     clean = scrub.scrubbed(rules.read(known, within), ours, RULES, os.environ)
-    theirs = clean.document if clean.document["rules"] else None
+    theirs: Tree | None = clean.document if clean.document["rules"] else None
     return Sides(code, kept, ours, agreed, theirs, tuple(sorted(clean.needs)))
 
 

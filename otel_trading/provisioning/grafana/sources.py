@@ -107,7 +107,7 @@ def of(dashboards: Sequence[Any], more: Mapping[str, str], folder: str = "") -> 
 
 def _of_kit() -> Code:
     try:
-        from otel_trading.provisioning.boards import BOARDS
+        dashboards = import_module("otel_trading.provisioning.boards").BOARDS
     except ImportError as error:
         raise ProvisioningError(
             f"the kit's dashboards cannot be imported: {error}; name yours with --module"
@@ -115,7 +115,7 @@ def _of_kit() -> Code:
     own_files = rendered()
     made = {name.removeprefix(f"{FOLDER}/"): own_files[name] for name in own_files if name.startswith(f"{FOLDER}/")}
     places = {board["uid"]: name for name, text in made.items() if (board := board_of(name, text)) is not None}
-    own = of(BOARDS, {name: text for name, text in made.items() if name not in places.values()}, "Trading")
+    own = of(dashboards, {name: text for name, text in made.items() if name not in places.values()}, "Trading")
     boards = tuple(
         Coded(each.uid, each.board, each.folder, places.get(each.uid, each.file), each.slugs) for each in own.boards
     )
@@ -135,8 +135,7 @@ def _coded(dashboard: Any, folder: str) -> Coded:  # noqa: ANN401 - whatever a m
 
 
 def _rule_files(groups: Sequence[Any]) -> dict[str, str]:
-    from otel_trading.provisioning.rules import rendering
-
+    rendering = import_module("otel_trading.provisioning.rules.rendering")
     return {str(ALERTING / "rules.yaml"): rendering.grafana_rules(groups)}
 
 
