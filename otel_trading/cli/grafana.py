@@ -115,7 +115,7 @@ def _of_grafana(command: Callable[..., Any]) -> Callable[..., Any]:
                 project,
                 frozenset(what or _used(project)),
                 dry_run,
-                told=lambda subject: status.update(subject),
+                told=status.update,
             )
             return command(reach=reach, finished=status.stop, **options)
 
@@ -193,7 +193,7 @@ def push(
 @_of_grafana
 @click.option(
     "--prefer",
-    type=click.Choice([*Prefer]),
+    type=click.Choice([each.value for each in Prefer]),
     help="Whose value stands where both changed a field; else that is an error.",
 )
 @click.option("--as-stored", is_flag=True, help="Keep dashboards of the newer schema as files of their own.")

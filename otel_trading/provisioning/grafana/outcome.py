@@ -49,9 +49,9 @@ class Outcome:
 class Told(Protocol):
     """Whom a command tells what it is doing."""
 
-    def __call__(self, subject: str) -> None:
+    def __call__(self, subject: str, /) -> None:
         """Say what is looked at now."""
 
 
-def silent(subject: str) -> None:
+def silent(subject: str, /) -> None:
     """Tell nobody."""

@@ -104,7 +104,8 @@ def of_rules(code: Tree, project: Project, rules: AlertRules) -> Sides:
     known: Tree = {**ours["rules"], **(agreed or {}).get("rules", {}), **code["rules"]}
     within = {str(rule["folder"]) for rule in known.values()}
     clean = scrub.scrubbed(rules.read(known, within), ours, RULES, os.environ)
-    theirs: Tree | None = clean.document if clean.document["rules"] else None
+    found: Tree = clean.document
+    theirs = found if found["rules"] else None
     return Sides(code, kept, ours, agreed, theirs, tuple(sorted(clean.needs)))
 
 
