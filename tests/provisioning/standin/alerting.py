@@ -70,15 +70,10 @@ def put_group(state: State, folder: str, name: str, body: dict[str, Any], proven
         raise Refused(400, "title and folderUid are not those of the path")
     if not isinstance(body.get("interval"), int) or body["interval"] % 10:
         raise Refused(400, "interval has to be a multiple of 10 seconds")
-    kept: set[str] = set()
+    kept = {rule["uid"] for rule in body["rules"]}
     for rule in body["rules"]:
         _check_rule(state, rule, folder, name)
-        kept.add(rule["uid"])
-        before = state.rules.get(rule["uid"])
-        if before is not None and before["provenance"] not in {provenance, ""}:
-            if before["provenance"] == "file" or state.major < 10:
-                was = before["provenance"]
-                raise Refused(500, f"cannot change provenance from '{was}' to '{provenance}'")
+        _check_provenance(state, rule["uid"], provenance)
     for uid in [uid for uid, rule in state.rules.items() if (rule["folderUID"], rule["ruleGroup"]) == (folder, name)]:
         if uid not in kept:
             del state.rules[uid]
@@ -87,6 +82,12 @@ def put_group(state: State, folder: str, name: str, body: dict[str, Any], proven
         state.rules[rule["uid"]] = {**copy.deepcopy(rule), "id": number, "orgID": 1, "provenance": provenance}
     state.intervals[folder, name] = body["interval"]
     return group(state, folder, name)
+
+
+def _check_provenance(state: State, uid: str, provenance: str) -> None:
+    was = state.rules.get(uid, {}).get("provenance", "")
+    if was not in {provenance, ""} and (was == "file" or state.major < 10):
+        raise Refused(500, f"cannot change provenance from '{was}' to '{provenance}'")
 
 
 def _check_rule(state: State, rule: dict[str, Any], folder: str, name: str) -> None:

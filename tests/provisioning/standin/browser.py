@@ -1,16 +1,16 @@
-"""What a browser does to a dashboard that somebody saves: it fills in defaults, and puts everything in another order."""
+"""What a browser does to a dashboard that is saved there: it fills in defaults, and puts all in another order."""
 
 from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, Any
 
-from tests.provisioning.standin.state import Board
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEFAULTS = {
+    from tests.provisioning.standin.state import Board
+
+DEFAULTS: dict[str, dict[str, Any]] = {
     "timeseries": {
         "color": {"mode": "palette-classic"},
         "custom": {
@@ -133,7 +133,7 @@ def _decorate(panel: dict[str, Any], version: str) -> None:
         panel |= {"collapsed": panel.get("collapsed", False), "panels": panel.get("panels", [])}
         return
     for target in panel.get("targets", []):
-        if isinstance(panel.get("datasource"), dict):
+        if isinstance(panel.get("datasource"), dict) and not panel["datasource"]["uid"].startswith("--"):
             target.setdefault("datasource", dict(panel["datasource"]))
     if known is None or "libraryPanel" in panel:
         return

@@ -54,7 +54,7 @@ class Standin:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = handle_any
+            do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815 - http.server's
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class'
                 """Say nothing."""
@@ -109,7 +109,7 @@ class Standin:
                 raise Refused(415, "the content is not said to be JSON")
             status, answered = self._routed(method, parts.path, query, body, headers)
         except Refused as refused:
-            status, answered = refused.status, refused.body
+            status, answered = refused.code, refused.body
         return status, b"" if status == 204 else json.dumps(answered).encode(), "application/json"
 
     def _routed(

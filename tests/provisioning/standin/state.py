@@ -43,7 +43,7 @@ class State:
 class Refused(Exception):  # noqa: N818 - an answer, not an error of the test
     """An answer of 400 or more."""
 
-    def __init__(self, status: int, message: str, **more: Any) -> None:
+    def __init__(self, code: int, message: str, /, **more: Any) -> None:
         super().__init__(message)
-        self.status = status
+        self.code = code
         self.body = {"message": message, **more}
