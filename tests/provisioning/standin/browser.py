@@ -110,7 +110,7 @@ def saved(there: Board, edit: Callable[[dict[str, Any]], object], major: int, ve
 
 def _native(board: dict[str, Any]) -> dict[str, Any]:
     """The newer schema of a dashboard, as far as tests look at it."""
-    panels = [panel for panel in _flat(board["panels"]) if panel["type"] != "row"]
+    panels = [panel for panel in _flat(board["panels"]) if panel.get("type") != "row"]
     items = [{"kind": "GridLayoutItem", "spec": {"element": {"name": f"panel-{panel['id']}"}}} for panel in panels]
     return {
         "title": board["title"],
@@ -127,8 +127,8 @@ def _native(board: dict[str, Any]) -> dict[str, Any]:
 def _decorate(panel: dict[str, Any], version: str) -> None:
     panel["pluginVersion"] = version
     panel.setdefault("transparent", False)
-    known = DEFAULTS.get(panel["type"])
-    if panel["type"] == "row":
+    known = DEFAULTS.get(panel.get("type"))
+    if panel.get("type") == "row":
         panel.pop("pluginVersion")
         panel |= {"collapsed": panel.get("collapsed", False), "panels": panel.get("panels", [])}
         return
