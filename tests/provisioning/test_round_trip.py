@@ -107,7 +107,7 @@ def test_edits_survive_rendering_and_the_code_stays_the_source(grafana: Standin)
     edited = copy.deepcopy(grafana.state.boards["bot"].classic)
     [outcome] = pull(dashboard)
     assert outcome.state is State.EDITED
-    assert same(rendered(dashboard), {**edited, "time": dashboard.board["time"], "refresh": "10s"})
+    assert same(rendered(dashboard), {**edited, "uid": "bot", "time": dashboard.board["time"], "refresh": "10s"})
     assert same(dashboard.board, Dashboard().board), "the code is not touched"
     before = list(grafana.written)
     assert push(dashboard) == [State.SAME]
