@@ -22,14 +22,14 @@ from otel_trading.provisioning.grafana.errors import ProvisioningError
 from otel_trading.provisioning.grafana.folders import Folders
 from otel_trading.provisioning.grafana.instance import instance
 from otel_trading.provisioning.grafana.merge import Prefer
-from otel_trading.provisioning.grafana.outcome import BAD, Outcome, State
+from otel_trading.provisioning.grafana.outcome import BAD, State
 from otel_trading.provisioning.grafana.project import RULES, Project
 from otel_trading.provisioning.grafana.rendering import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from otel_trading.provisioning.grafana.merge import Conflict
+    from otel_trading.provisioning.grafana.outcome import Outcome
     from otel_trading.provisioning.grafana.sources import Code
 
 PARTS = ("dashboards", "rules", "contacts")
@@ -153,7 +153,7 @@ _with_time = click.option("--time", "with_time", is_flag=True, help="Heed the ra
 @_dry_run
 def render(*, code: Code, project: Project, prune: bool, dry_run: bool) -> None:
     """Write the files: what the code says, with the edits that were pulled."""
-    _tell(rendering.render(code, project, dry_run=dry_run, prune=prune))
+    _tell(rendering.render(code, project, dry_run=dry_run, prune=prune), _names(code))
 
 
 @grafana.command()
@@ -161,7 +161,7 @@ def render(*, code: Code, project: Project, prune: bool, dry_run: bool) -> None:
 def check(*, code: Code, project: Project) -> None:
     """Check that the files are current and that every edit still fits the code; exits with 1 when not."""
     found = rendering.check(code, project)
-    _tell(found)
+    _tell(found, _names(code))
     if not found:
         click.echo(f"{project.folder}: {len(code.files)} files are current, every edit fits")
 
@@ -185,7 +185,7 @@ def push(
     """Save in Grafana what differs there; never over an edit that was not pulled."""
     found = pushing.push(code, reach, message=message, overwrite=overwrite, secrets=secrets)
     finished()
-    _tell(found)
+    _tell(found, _names(code))
 
 
 @grafana.command()
@@ -212,7 +212,7 @@ def pull(
     chosen = None if prefer is None else Prefer(prefer)
     found = pulling.pull(code, reach, prefer=chosen, with_time=with_time, as_stored=as_stored)
     finished()
-    _tell(found)
+    _tell(found, _names(code))
 
 
 @grafana.command()
@@ -223,8 +223,8 @@ def diff(*, code: Code, reach: pulling.Reach, finished: Callable[[], None], with
     """Show where the project and Grafana differ, and which side changed it; exits with 1 where they do."""
     found = comparing.compare(code, reach, with_time=with_time)
     finished()
-    _tell([each.outcome for each in found], failing=BAD | {State.CHANGED, State.MISSING}, leave=False)
-    names = {str(number): slug for board in code.boards for number, slug in board.slugs.items()}
+    _tell([each.outcome for each in found], names, leave=False)
+    names = _names(code)
     for each in found:
         if each.differences:
             _table(
@@ -246,29 +246,39 @@ def _used(project: Project) -> set[str]:
     return used | ({"contacts"} if project.names("alerting") else set())
 
 
-def _tell(found: Sequence[Outcome], *, failing: frozenset[State] = BAD, leave: bool = True) -> None:
+def _names(code: Code) -> dict[str, str]:
+    """What people call the panels, by their numbers: by their slug, else by their title."""
+    titles = {
+        number: str(panel["title"])
+        for board in code.boards
+        for number, panel in board.tree["panels"].items()
+        if panel.get("title")
+    }
+    return titles | {str(number): slug for board in code.boards for number, slug in board.slugs.items()}
+
+
+def _tell(found: Sequence[Outcome], names: dict[str, str], *, leave: bool = True) -> None:
     console = Console()
     for each in found:
         line = Text.assemble((f"{each.state:<16}", _STYLES[each.state]), each.subject)
         console.print(line, soft_wrap=True)
         for detail in each.details:
-            console.print(Text(f"{'':16}{detail}", "dim"), soft_wrap=True)
+            console.print(Text(f"{'':16}{_field(tuple(detail.split(' > ')), names)}", "dim"), soft_wrap=True)
         if each.conflicts:
-            _table(f"{each.subject}: both sides changed", ("field", "before", "code", "Grafana"), _rows(each.conflicts))
+            rows = [
+                (_field(one.path, names), shown(one.base), shown(one.ours), shown(one.theirs)) for one in each.conflicts
+            ]
+            _table(f"{each.subject}: both sides changed", ("field", "before", "code", "Grafana"), rows)
     if any(each.state is State.CONFLICT for each in found):
         console.print(
             "Change one of the two sides, or choose: --prefer code, --prefer grafana.", style="bold", soft_wrap=True
         )
-    if leave and any(each.state in failing for each in found):
+    if leave and any(each.state in BAD for each in found):
         sys.exit(1)
 
 
-def _rows(conflicts: Sequence[Conflict]) -> list[tuple[str, ...]]:
-    return [(_field(each.path, {}), shown(each.base), shown(each.ours), shown(each.theirs)) for each in conflicts]
-
-
 def _field(path: tuple[str, ...], names: dict[str, str]) -> str:
-    return " > ".join(names.get(part, part) if part.isdigit() else part for part in path)
+    return " > ".join(names.get(part, part) for part in path)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:

@@ -31,7 +31,7 @@ _NO_SECRET = re.compile(r"token_?url$|tokenfield|authorization_?scheme$|_?file$"
 _SECRET_URLS = frozenset({"slack", "discord", "webhook", "teams", "googlechat", "wecom", "dingding", "mattermost"})
 """Kinds of contact points whose address is all that is needed to write there."""
 _IDENTIFIERS = re.compile(r"(uid|id|refid|pluginversion|folder|name)$", re.IGNORECASE)
-_WORD = re.compile(r"[A-Za-z0-9+/_=.-]{20,}")
+_WORD = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32,}(?![0-9a-fA-F])|[A-Za-z0-9+/_.-]{20,}={0,2}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
 _MASKED = re.compile(r"\[redacted:[a-z_]+\]")

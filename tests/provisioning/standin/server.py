@@ -11,6 +11,7 @@ from tests.provisioning.standin import alerting, browser, dashboards
 from tests.provisioning.standin.state import Refused, State
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 TOKEN = "glsa_5PJkLmNqRsTuVwXyZ1a2b3c4d5e6f7g8_01234567"
@@ -23,10 +24,11 @@ class Standin:
     Args:
         version: which one it is.
         hidden: it does not tell its version.
+        context: with it, the connections are encrypted.
 
     """
 
-    def __init__(self, version: str = "12.1.0", *, hidden: bool = False) -> None:
+    def __init__(self, version: str = "12.1.0", *, hidden: bool = False, context: ssl.SSLContext | None = None) -> None:
         self.state = State(version)
         self.hidden = hidden
         self.requests: list[str] = []
@@ -60,11 +62,15 @@ class Standin:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._scheme = "http" if context is None else "https"
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()
