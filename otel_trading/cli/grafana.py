@@ -223,8 +223,8 @@ def diff(*, code: Code, reach: pulling.Reach, finished: Callable[[], None], with
     """Show where the project and Grafana differ, and which side changed it; exits with 1 where they do."""
     found = comparing.compare(code, reach, with_time=with_time)
     finished()
-    _tell([each.outcome for each in found], names, leave=False)
     names = _names(code)
+    _tell([each.outcome for each in found], names, leave=False)
     for each in found:
         if each.differences:
             _table(
@@ -243,7 +243,7 @@ def _used(project: Project) -> set[str]:
     used = {"dashboards"}
     if project.base(RULES).is_file() or project.overrides(RULES).is_file():
         used.add("rules")
-    return used | ({"contacts"} if project.names("alerting") else set())
+    return used | ({"contacts"} if project.names("contacts") else set())
 
 
 def _names(code: Code) -> dict[str, str]:

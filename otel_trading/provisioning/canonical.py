@@ -28,7 +28,9 @@ _LIBRARY = frozenset({"gridPos", "id", "libraryPanel", "maxPerRow", "repeat", "r
 """What a dashboard itself says of a panel of the library."""
 _FIRST = ("id", "refId", "type", "title", "name", "label", "description", "uid", "tags", "gridPos")
 """What comes before the rest, which is alphabetical."""
-_WHOLE = frozenset({"cellOptions", "color", "hideFrom", "lineStyle", "scaleDistribution", "stacking", "thresholds", "time"})
+_WHOLE = frozenset(
+    {"cellOptions", "color", "hideFrom", "lineStyle", "scaleDistribution", "stacking", "thresholds", "time"}
+)
 """What is supposed as a whole or not at all."""
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FOLDER = "grafana"
 """Where a project keeps what belongs to Grafana, unless it says otherwise."""
+_ADDED = "rules-added-in-grafana.yaml"
 _PARTS = tuple(f"otel_trading.provisioning.{part}" for part in ("boards", "datasources", "rules.rendering"))
 """Each has ``files()``; imported when they are needed, as there is much to build."""
 
@@ -50,7 +51,9 @@ def rendered() -> dict[str, str]:
 
 def edited(made: Mapping[str, str], project: Project) -> dict[str, str]:
     """Rendered files with the edits that a project keeps; those without any as they are."""
-    return {name: _edited(name, text, project) for name, text in made.items()}
+    result = {name: _with_edits_of_board(name, text, project) for name, text in made.items()}
+    kept = project.kept(RULES)
+    return result | _with_edits_of_rules(result, kept) if kept else result
 
 
 def groups_of(name: str, text: str) -> list[dict[str, Any]]:
@@ -80,24 +83,40 @@ def board_of(name: str, text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "uid" in found and "panels" in found else None
 
 
-def _edited(name: str, text: str, project: Project) -> str:
+def _with_edits_of_board(name: str, text: str, project: Project) -> str:
     board = board_of(name, text)
-    if board is not None:
-        kept = project.kept(str(board["uid"]))
-        return canonical.text(trees.board(kept.applied(trees.tree(board)))) if kept else text
-    groups = groups_of(name, text)
-    kept = project.kept(RULES) if groups else Overrides()
-    return _with_rules(text, groups, kept) if kept else text
+    kept = Overrides() if board is None else project.kept(str(board["uid"]))
+    return canonical.text(trees.board(kept.applied(trees.tree(board)))) if board is not None and kept else text
 
 
-def _with_rules(text: str, groups: list[dict[str, Any]], kept: Overrides) -> str:
-    code = rules.tree(groups)
+def _with_edits_of_rules(made: Mapping[str, str], kept: Overrides) -> dict[str, str]:
+    """The files of rules that an edit changes; groups that only Grafana has get one of their own."""
+    homes = {
+        (str(group.get("folder", "")), str(group["name"])): name
+        for name, text in made.items()
+        for group in groups_of(name, text)
+    }
+    code = rules.tree(group for name in dict.fromkeys(homes.values()) for group in groups_of(name, made[name]))
     wanted = kept.applied(code)
-    if wanted == code:
-        return text
+    before, after = (_by_group(tree) for tree in (code, wanted))
+    result: dict[str, str] = {}
+    for name in dict.fromkeys(homes.values()):
+        here = [place for place in homes if homes[place] == name]
+        if any(before.get(place) != after.get(place) for place in here):
+            result[name] = _rule_file(made[name], [after[place] for place in here if place in after])
+    if homes and (new := [group for place, group in after.items() if place not in homes]):
+        home = next(iter(homes.values())).rpartition("/")[0]
+        result[f"{home}/{_ADDED}" if home else _ADDED] = _rule_file("apiVersion: 1", new)
+    return result
+
+
+def _by_group(tree: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(group["folder"], group["name"]): rules.in_file(group) for group in rules.groups(dict(tree))}
+
+
+def _rule_file(text: str, groups: list[dict[str, Any]]) -> str:
     head = "".join(line for line in text.splitlines(keepends=True)[:5] if line.startswith("#"))
-    document = _yaml().safe_load(text)
-    document["groups"] = [{"orgId": 1, **group, "interval": f"{group['interval']}s"} for group in rules.groups(wanted)]
+    document = {**_yaml().safe_load(text), "groups": groups}
     return head + str(_yaml().safe_dump(document, sort_keys=False, allow_unicode=True, width=118))
 
 

@@ -121,11 +121,9 @@ class Dashboard:
 
 def at(board: dict[str, Any], slug: str) -> dict[str, Any]:
     """The panel with this slug, wherever it is."""
-    found: list[dict[str, Any]] = board["panels"]
-    for each in [*found, *(inner for row in found for inner in row.get("panels", []))]:
-        if each["id"] == panel_id(slug):
-            return each
-    raise KeyError(slug)
+    panels: list[dict[str, Any]] = board["panels"]
+    panels = [*panels, *(inner for row in panels for inner in row.get("panels", []))]
+    return next(each for each in panels if each["id"] == panel_id(slug))
 
 
 RULES = [
@@ -172,11 +170,14 @@ RULES = [
 
 
 def coded(*dashboards: Dashboard, rules: list[dict[str, Any]] | None = None) -> Code:
-    """What the code says."""
+    """What the code says; a file for each group of rules."""
     import yaml
 
-    text = yaml.safe_dump({"apiVersion": 1, "groups": rules}) if rules else ""
-    return of(dashboards or [Dashboard()], {"provisioning/alerting/rules.yaml": text} if rules else {})
+    files = {
+        f"alerting/rules-{group['name']}.yaml": yaml.safe_dump({"apiVersion": 1, "groups": [group]})
+        for group in rules or []
+    }
+    return of(dashboards or [Dashboard()], files)
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:

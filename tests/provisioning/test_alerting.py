@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.provisioning.standin import Standin
 
 every_version = pytest.mark.parametrize("grafana", VERSIONS, indirect=True)
-FILE = "grafana/provisioning/alerting/rules.yaml"
+FILE = "grafana/alerting/rules-venues.yaml"
 
 
 def changed(**more: Any) -> list[dict[str, Any]]:
@@ -173,7 +173,7 @@ def test_contact_points_come_without_their_secrets(with_contacts: Standin) -> No
     for file in Path("grafana").rglob("*.json"):
         for secret in ("abcdefghijklmnop", "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"):
             assert secret not in file.read_text("utf-8")
-    kept = json.loads(Path("grafana/alerting/contact-points.json").read_text("utf-8"))
+    kept = json.loads(Path("grafana/contacts/contact-points.json").read_text("utf-8"))
     assert kept["needs"] == ["OPS_SETTINGS_URL", "TG_SETTINGS_BOTTOKEN"]
     assert kept["contact-points"]["ops"]["settings"] == {"recipient": "#ops", "url": "${OPS_SETTINGS_URL}"}
     assert set(states(contacts())) == {State.SAME}
@@ -197,7 +197,7 @@ def test_a_missing_secret_is_named_and_nothing_is_sent(with_contacts: Standin, m
 def test_an_edit_of_a_contact_point_is_merged_with_one_of_the_file(with_contacts: Standin) -> None:
     contacts()
     with_contacts.state.contacts["ops"]["settings"]["recipient"] = "#trading"
-    file = Path("grafana/alerting/contact-points.json")
+    file = Path("grafana/contacts/contact-points.json")
     file.write_text(file.read_text("utf-8").replace("-100123", "-100999"), "utf-8")
     assert State.REFUSED in states(sent())
     assert State.EDITED in states(contacts())
@@ -208,7 +208,7 @@ def test_an_edit_of_a_contact_point_is_merged_with_one_of_the_file(with_contacts
 
 def test_a_placeholder_that_somebody_chose_stays(with_contacts: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     contacts()
-    file = Path("grafana/alerting/contact-points.json")
+    file = Path("grafana/contacts/contact-points.json")
     own = (
         file.read_text("utf-8")
         .replace("TG_SETTINGS_BOTTOKEN", "TELEGRAM_TOKEN")
@@ -223,7 +223,7 @@ def test_a_placeholder_that_somebody_chose_stays(with_contacts: Standin, monkeyp
 
 def test_what_is_deleted_from_the_file_is_deleted_there(with_contacts: Standin) -> None:
     contacts()
-    file = Path("grafana/alerting/contact-points.json")
+    file = Path("grafana/contacts/contact-points.json")
     kept = json.loads(file.read_text("utf-8"))
     with_contacts.state.policies["routes"] = []
     contacts()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,9 @@ from otel_trading.provisioning.grafana import tree as trees
 from tests.provisioning.samples import BOARD, OVERVIEW
 from tests.provisioning.standin.browser import decorated
 from tests.provisioning.strategies import boards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def shuffled(value: Any, seed: random.Random) -> Any:
@@ -66,7 +69,7 @@ def test_real_dashboards_are_quiet(board: dict[str, Any]) -> None:
 
 def test_a_change_of_the_dashboard_is_a_change_of_the_text() -> None:
     text = canonical.text(BOARD)
-    for change in (
+    changes: tuple[Callable[[dict[str, Any]], object], ...] = (
         lambda board: board.update(title="Other"),
         lambda board: board["panels"][0]["fieldConfig"]["defaults"].update(unit="ms"),
         lambda board: board["panels"][0]["fieldConfig"]["defaults"].update(
@@ -79,7 +82,8 @@ def test_a_change_of_the_dashboard_is_a_change_of_the_text() -> None:
         lambda board: board["annotations"]["list"][0].update(enable=False),
         lambda board: board.update(graphTooltip=1),
         lambda board: board["panels"].pop(),
-    ):
+    )
+    for change in changes:
         other = copy.deepcopy(BOARD)
         change(other)
         assert canonical.text(other) != text

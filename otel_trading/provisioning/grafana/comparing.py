@@ -66,7 +66,7 @@ def compare(code: Code, reach: Reach, *, with_time: bool = False) -> list[Compar
         found.append(_compared(RULES, of_rules(code.rules, reach.project, reach.rules)))
     if "contacts" in reach.parts:
         for kind in KINDS:
-            ours = (loaded(reach.project.alerting(kind.name)) or {}).get(kind.name)
+            ours = (loaded(reach.project.contacts(kind.name)) or {}).get(kind.name)
             if ours is not None:
                 reach.told(kind.name)
                 theirs = scrub.scrubbed(reach.alerting.read(kind), ours).document

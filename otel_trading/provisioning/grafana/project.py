@@ -36,9 +36,9 @@ class Project:
         """What Grafana had when it was last pulled or pushed."""
         return self.folder / "base" / f"{name}.json"
 
-    def alerting(self, name: str) -> Path:
+    def contacts(self, name: str) -> Path:
         """Contact points and the like."""
-        return self.folder / "alerting" / f"{name}.json"
+        return self.folder / "contacts" / f"{name}.json"
 
     def newer(self, uid: str) -> Path:
         """A dashboard of the newer schema, as it is stored."""

@@ -170,7 +170,7 @@ def _unknown(code: Code, reach: Reach) -> Iterator[Outcome]:
 
 
 def _kind(kind: Kind, reach: Reach, prefer: Prefer | None) -> Outcome:
-    file = reach.project.alerting(kind.name)
+    file = reach.project.contacts(kind.name)
     ours = (loaded(file) or {}).get(kind.name, {})
     base = (reach.project.agreed(kind.name) or {}).get(kind.name, {})
     clean = scrub.scrubbed(reach.alerting.read(kind), ours, "", os.environ)

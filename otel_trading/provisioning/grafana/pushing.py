@@ -49,7 +49,7 @@ def push(code: Code, reach: Reach, *, message: str, overwrite: bool = False, sec
         found.append(_rules(code, reach, overwrite=overwrite))
     if "contacts" in reach.parts:
         for kind in KINDS:
-            if reach.project.alerting(kind.name).is_file():
+            if reach.project.contacts(kind.name).is_file():
                 reach.told(kind.name)
                 found.append(_kind(kind, reach, overwrite=overwrite, secrets=secrets))
     return found
@@ -134,7 +134,7 @@ def _groups(changed: Tree, theirs: Tree, ours: Tree) -> set[tuple[str, str]]:
 
 
 def _kind(kind: Kind, reach: Reach, *, overwrite: bool, secrets: bool) -> Outcome:
-    document = loaded(reach.project.alerting(kind.name)) or {}
+    document = loaded(reach.project.contacts(kind.name)) or {}
     ours: Tree = document.get(kind.name, {})
     needs: list[str] = document.get("needs", [])
     theirs = scrub.scrubbed(reach.alerting.read(kind), ours, "", os.environ).document

@@ -19,11 +19,12 @@ _RULE = {
     "annotations": {},
     "isPaused": False,
     "keep_firing_for": "0s",
-    "keepFiringFor": "0s",
     "labels": {},
     "missingSeriesEvalsToResolve": 0,
     "missing_series_evals_to_resolve": 0,
 }
+_IN_FILES = {"keepFiringFor": "keep_firing_for"}
+"""What files of provisioning call otherwise than the API does."""
 _QUERY = {"queryType": ""}
 _MODEL = {"hide": False, "intervalMs": 1000, "maxDataPoints": 43200, "queryType": ""}
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -63,8 +64,10 @@ def tree(groups: Iterable[Mapping[str, Any]]) -> Tree:
 
 def canonical(rule: Mapping[str, Any]) -> Tree:
     """What a rule says, without what its server keeps account of; its queries by their letter."""
-    own: dict[str, Any] = {key: value for key, value in plain(dict(rule)).items() if key not in _DATABASE}
-    for key in ("for", "keep_firing_for", "keepFiringFor"):
+    own: dict[str, Any] = {
+        _IN_FILES.get(key, key): value for key, value in plain(dict(rule)).items() if key not in _DATABASE
+    }
+    for key in ("for", "keep_firing_for"):
         if key in own:
             own[key] = duration(own[key])
     annotations = dict(own.get("annotations") or {})
@@ -78,7 +81,7 @@ def canonical(rule: Mapping[str, Any]) -> Tree:
 
 
 def groups(of: Tree) -> list[dict[str, Any]]:
-    """The groups of a tree, as a file of provisioning has them."""
+    """The groups of a tree, with the names that the API has for the fields of rules."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for uid, rule in sorted(of.get("rules", {}).items()):
         own = {key: value for key, value in rule.items() if key not in {"data", "folder", "group"}}
@@ -94,6 +97,13 @@ def groups(of: Tree) -> list[dict[str, Any]]:
         }
         for (folder, name), rules in sorted(found.items())
     ]
+
+
+def in_file(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group as a file of provisioning has it."""
+    names = {api: file for file, api in _IN_FILES.items()}
+    rules = [{names.get(key, key): value for key, value in rule.items()} for rule in group["rules"]]
+    return {"orgId": 1, **group, "interval": duration(group["interval"]), "rules": rules}
 
 
 def seconds(given: Any) -> int:  # noqa: ANN401 - text or a number

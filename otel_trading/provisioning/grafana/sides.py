@@ -75,6 +75,7 @@ def of_board(
     alone = trees.NEVER_MERGED | (frozenset() if with_time else _TIME)
     agreed = project.agreed(coded.uid)
     file = project.folder / coded.file
+    base: Tree | None
     if agreed is not None:
         base = trees.tree(agreed["dashboard"], folder=agreed["folder"])
     else:
@@ -100,7 +101,7 @@ def of_rules(code: Tree, project: Project, rules: AlertRules) -> Sides:
     """The sides of all alert rules of the code, and of those that people added to their folders."""
     kept = project.kept(RULES)
     ours = kept.applied(code)
-    agreed = project.agreed(RULES)
+    agreed: Tree | None = project.agreed(RULES)
     known: Tree = {**ours["rules"], **(agreed or {}).get("rules", {}), **code["rules"]}
     within = {str(rule["folder"]) for rule in known.values()}
     clean = scrub.scrubbed(rules.read(known, within), ours, RULES, os.environ)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from otel_trading.provisioning.grafana.tree import Tree
 
 DASHBOARDS = "dashboards"
-ALERTING = Path("provisioning", "alerting")
+ALERTING = "alerting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ def _coded(dashboard: Any, folder: str) -> Coded:  # noqa: ANN401 - whatever a m
 
 
 def _rule_files(groups: Sequence[Any]) -> dict[str, str]:
-    rendering = import_module("otel_trading.provisioning.rules.rendering")
-    return {str(ALERTING / "rules.yaml"): rendering.grafana_rules(groups)}
+    made: dict[str, str] = import_module("otel_trading.provisioning.rules.grafana").files(groups)
+    return {f"{ALERTING}/{name}": text for name, text in made.items() if groups_of(name, text)}
 
 
 def _imported(name: str) -> Any:  # noqa: ANN401 - a module

@@ -127,7 +127,7 @@ def _native(board: dict[str, Any]) -> dict[str, Any]:
 def _decorate(panel: dict[str, Any], version: str) -> None:
     panel["pluginVersion"] = version
     panel.setdefault("transparent", False)
-    known = DEFAULTS.get(panel.get("type"))
+    known = DEFAULTS.get(panel.get("type", ""))
     if panel.get("type") == "row":
         panel.pop("pluginVersion")
         panel |= {"collapsed": panel.get("collapsed", False), "panels": panel.get("panels", [])}
