@@ -90,7 +90,6 @@ BOARD: dict[str, Any] = {
         panel("logs", "logs", y=33, datasource={"type": "loki", "uid": "loki"}),
     ],
 }
-EVERY_KIND = BOARD
 SLUGS = ("latency", "orders", "risk", "limits", "more", "queue", "shared", "book", "text", "logs")
 
 
@@ -126,7 +125,7 @@ def at(board: dict[str, Any], slug: str) -> dict[str, Any]:
     return next(each for each in panels if each["id"] == panel_id(slug))
 
 
-RULES = [
+RULES: list[dict[str, Any]] = [
     {
         "orgId": 1,
         "name": "venues",

@@ -25,7 +25,7 @@ FILE = "grafana/alerting/rules-venues.yaml"
 
 def changed(**more: Any) -> list[dict[str, Any]]:
     groups = copy.deepcopy(RULES)
-    groups[0]["rules"][0] |= more  # type: ignore[index]
+    groups[0]["rules"][0] |= more
     return groups
 
 
@@ -89,6 +89,34 @@ def test_a_rule_that_somebody_adds_or_deletes_is_an_edit(grafana: Standin) -> No
     assert set(grafana.state.rules) == {"mine"}
 
 
+def test_groups_that_somebody_adds_are_rendered_into_a_file_of_their_own(grafana: Standin) -> None:
+    second = {**copy.deepcopy(RULES[0]), "name": "orders"}
+    second["rules"][0] |= {"uid": "slow", "title": "Slow"}
+    both = [*RULES, second]
+    push(both)
+    own = copy.deepcopy(grafana.state.rules["slow"])
+    grafana.state.rules["mine"] = {**own, "uid": "mine", "title": "Mine", "ruleGroup": "others"}
+    grafana.edits_rule("slow", **{"for": "1h"})
+    assert states(pull(both)) == [State.EDITED]
+    before = Path(FILE).read_text("utf-8")
+    rendering.render(coded(rules=both), PROJECT)
+    assert Path(FILE).read_text("utf-8") == before == coded(rules=both).files["alerting/rules-venues.yaml"]
+    found = {
+        file.name: [
+            (rule["uid"], rule["for"])
+            for group in groups_of(file.name, file.read_text("utf-8"))
+            for rule in group["rules"]
+        ]
+        for file in Path("grafana/alerting").iterdir()
+    }
+    assert found == {
+        "rules-added-in-grafana.yaml": [("mine", "5m")],
+        "rules-orders.yaml": [("slow", "1h")],
+        "rules-venues.yaml": [("venue-silent", "5m")],
+    }
+    assert states(push(both)) == [State.SAME]
+
+
 def test_rules_of_others_are_left_alone(grafana: Standin) -> None:
     push()
     own = copy.deepcopy(grafana.state.rules["venue-silent"])
@@ -115,7 +143,7 @@ def test_a_group_that_a_rule_leaves_is_emptied(grafana: Standin) -> None:
 
 def test_a_file_and_an_answer_say_the_same() -> None:
     answered = {
-        **RULES[0]["rules"][0],  # type: ignore[index]
+        **RULES[0]["rules"][0],
         "id": 4,
         "orgID": 1,
         "updated": "2026-01-01T00:00:00Z",

@@ -352,6 +352,39 @@ def test_time_is_taken_only_when_it_is_asked_for(grafana: Standin) -> None:
     assert rendered(Dashboard())["time"] == {"from": "now-7d", "to": "now"}
 
 
+def test_a_new_range_of_time_in_the_code_is_pushed(grafana: Standin) -> None:
+    dashboard = Dashboard()
+    push(dashboard)
+    grafana.saves("bot", lambda board: board.update(time={"from": "now-7d", "to": "now"}))
+    assert push(dashboard) == [State.SAME]
+    dashboard.board["refresh"] = "1m"
+    assert push(dashboard) == [State.CHANGED]
+    assert grafana.state.boards["bot"].classic["refresh"] == "1m"
+
+
+def test_what_a_grafana_adds_that_nobody_knows_of_is_no_edit(grafana: Standin) -> None:
+    def migrated(board: dict[str, Any]) -> None:
+        at(board, "latency")["options"] = {"ofTheNextVersion": {"mode": "auto"}}
+        board["ofTheNextVersion"] = True
+
+    dashboard = Dashboard()
+    grafana.state.migrates = migrated
+    assert push(dashboard) == [State.CREATED]
+    assert push(dashboard) == [State.SAME]
+    assert states(pull(dashboard)) == [State.SAME]
+    assert [each.outcome.state for each in comparing.compare(coded(dashboard), reach())] == [State.SAME]
+    assert not Path("grafana/overrides").exists()
+    grafana.saves("bot", lambda board: at(board, "orders").update(title="Mine"))
+    assert states(pull(dashboard)) == [State.EDITED]
+    assert json.loads(Path("grafana/overrides/bot.json").read_text("utf-8"))["changes"] == {
+        "panels": {"orders": {"title": "Mine"}}
+    }
+    assert push(dashboard) == [State.SAME]
+    dashboard.at("limits")["title"] = "Code's"
+    assert push(dashboard) == [State.CHANGED]
+    assert push(dashboard) == [State.SAME]
+
+
 @every_version
 def test_the_overview_goes_round(grafana: Standin) -> None:
     overview = Dashboard(copy.deepcopy(OVERVIEW))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from otel_trading.provisioning import canonical
 from otel_trading.provisioning.files import edited
 from otel_trading.provisioning.grafana import patch, scrub
-from otel_trading.provisioning.grafana import tree as trees
 from otel_trading.provisioning.grafana.alerting import KINDS, Alerting, AlertRules, Kind
 from otel_trading.provisioning.grafana.dashboards import Dashboards, NewerStoredError
 from otel_trading.provisioning.grafana.errors import NewerSchemaError
@@ -17,7 +16,7 @@ from otel_trading.provisioning.grafana.merge import merge
 from otel_trading.provisioning.grafana.outcome import Outcome, State, Told, silent
 from otel_trading.provisioning.grafana.overrides import Overrides
 from otel_trading.provisioning.grafana.project import RULES, Project, loaded, put
-from otel_trading.provisioning.grafana.sides import Sides, of_board, of_rules
+from otel_trading.provisioning.grafana.sides import Sides, agree, digest, of_board, of_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,9 +107,6 @@ def _board(coded: Coded, reach: Reach, prefer: Prefer | None, *, with_time: bool
     details = (sides.stored.remark,) if sides.stored is not None and sides.stored.remark else ()
     if merged.conflicts:
         return Outcome(subject, State.CONFLICT, details, merged.conflicts)
-    if not reach.dry_run:
-        folder = str(sides.theirs.get(trees.FOLDER, ""))
-        reach.project.agree(coded.uid, {"folder": folder, "dashboard": trees.board(sides.theirs)})
     return _kept(subject, coded.uid, sides, merged, reach, details, coded.slugs)
 
 
@@ -121,8 +117,6 @@ def _rules(code: Code, reach: Reach, prefer: Prefer | None) -> Outcome:
     merged = merge(sides.base if sides.base is not None else sides.ours, sides.ours, sides.theirs, prefer)
     if merged.conflicts:
         return Outcome(RULES, State.CONFLICT, (), merged.conflicts)
-    if not reach.dry_run:
-        reach.project.agree(RULES, sides.theirs)
     return _kept(RULES, RULES, sides, merged, reach, (), {})
 
 
@@ -135,6 +129,9 @@ def _kept(
     details: tuple[str, ...],
     slugs: Mapping[int, str],
 ) -> Outcome:
+    if not reach.dry_run and sides.theirs is not None:
+        had_ours = sides.pushed == digest(sides.ours)
+        agree(reach.project, name, sides.theirs, digest(merged.tree) if had_ours else "")
     changed = patch.made(sides.ours, merged.tree)
     if not changed:
         return Outcome(subject, State.SAME, details)

@@ -11,7 +11,7 @@ from otel_trading.provisioning.grafana.alerting import KINDS, Kind
 from otel_trading.provisioning.grafana.errors import ChangedMeanwhileError, NewerSchemaError
 from otel_trading.provisioning.grafana.outcome import Outcome, State
 from otel_trading.provisioning.grafana.project import RULES, loaded
-from otel_trading.provisioning.grafana.sides import of_board, of_rules
+from otel_trading.provisioning.grafana.sides import agree, digest, of_board, of_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from otel_trading.provisioning.grafana.tree import Tree
 
 _UNPULLED = "was edited in Grafana and not pulled; pull first, or push with --overwrite"
+_TWICE = "Grafana evaluates them now: see that Prometheus does not have the same alerts, or people are told twice"
 
 
 def push(code: Code, reach: Reach, *, message: str, overwrite: bool = False, secrets: bool = False) -> list[Outcome]:
@@ -63,8 +64,8 @@ def _board(coded: Coded, reach: Reach, message: str, *, overwrite: bool) -> Outc
         sides = of_board(coded, reach.project, reach.dashboards, reach.folders)
     except NewerSchemaError as error:
         return Outcome(subject, State.REFUSED, (str(error),))
-    if sides.theirs is not None and patch.same(sides.theirs, sides.ours):
-        _agree(coded, reach, sides)
+    if sides.is_quiet:
+        _agree(coded.uid, reach, sides)
         return Outcome(subject, State.SAME)
     if sides.is_edited and not overwrite:
         return Outcome(subject, State.REFUSED, (_UNPULLED,))
@@ -78,15 +79,13 @@ def _board(coded: Coded, reach: Reach, message: str, *, overwrite: bool) -> Outc
             reach.dashboards.write(board, reach.folders.made(folder), message, sides.stored)
         except ChangedMeanwhileError as error:
             return Outcome(subject, State.REFUSED, (str(error),))
-        _agree(coded, reach, of_board(coded, reach.project, reach.dashboards, reach.folders))
+        _agree(coded.uid, reach, of_board(coded, reach.project, reach.dashboards, reach.folders))
     return Outcome(subject, state, details if state is State.CHANGED else ())
 
 
-def _agree(coded: Coded, reach: Reach, sides: Sides) -> None:
-    if reach.dry_run or sides.theirs is None:
-        return
-    folder = str(sides.theirs.get(trees.FOLDER, ""))
-    reach.project.agree(coded.uid, {"folder": folder, "dashboard": trees.board(sides.theirs)})
+def _agree(name: str, reach: Reach, sides: Sides) -> None:
+    if not reach.dry_run and sides.theirs is not None:
+        agree(reach.project, name, sides.theirs, digest(sides.ours))
 
 
 def _as_stored(reach: Reach) -> Iterator[Outcome]:
@@ -103,9 +102,8 @@ def _as_stored(reach: Reach) -> Iterator[Outcome]:
 def _rules(code: Code, reach: Reach, *, overwrite: bool) -> Outcome:
     sides = of_rules(code.rules, reach.project, reach.rules)
     theirs: Tree = sides.theirs or {"groups": {}, "rules": {}}
-    if patch.same(theirs, sides.ours):
-        if not reach.dry_run:
-            reach.project.agree(RULES, theirs)
+    if sides.is_quiet:
+        _agree(RULES, reach, sides)
         return Outcome(RULES, State.SAME)
     if sides.is_edited and not overwrite:
         return Outcome(RULES, State.REFUSED, (_UNPULLED,))
@@ -113,11 +111,10 @@ def _rules(code: Code, reach: Reach, *, overwrite: bool) -> Outcome:
     if not reach.dry_run:
         wanted = scrub.filled(sides.ours, set(sides.needs) | set(sides.kept.needs), os.environ)
         reach.rules.write(wanted, _groups(changed, theirs, sides.ours))
-        again = of_rules(code.rules, reach.project, reach.rules).theirs
-        reach.project.agree(RULES, again or {"groups": {}, "rules": {}})
-    state = State.CREATED if sides.theirs is None else State.CHANGED
-    details = tuple(" > ".join(each) for each in patch.paths(changed)) if state is State.CHANGED else ()
-    return Outcome(RULES, state, details)
+        _agree(RULES, reach, of_rules(code.rules, reach.project, reach.rules))
+    if sides.theirs is None:
+        return Outcome(RULES, State.CREATED, (_TWICE,))
+    return Outcome(RULES, State.CHANGED, tuple(" > ".join(each) for each in patch.paths(changed)))
 
 
 def _groups(changed: Tree, theirs: Tree, ours: Tree) -> set[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,8 @@ class Sides:
         theirs: what Grafana has, without secrets; None where it has nothing.
         needs: the variables of the environment that theirs has placeholders for.
         stored: what was read, for a later save.
+        pushed: the digest of what was pushed last; empty where that is not known.
+        same_time: whether the range of time and the refresh are the same, which are not compared otherwise.
 
     """
 
@@ -48,11 +52,23 @@ class Sides:
     theirs: Tree | None
     needs: tuple[str, ...] = ()
     stored: Stored | None = None
+    pushed: str = ""
+    same_time: bool = True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to push: Grafana has ours, or what it made of ours when that was pushed."""
+        if self.theirs is None:
+            return False
+        pushed = self.pushed == digest(self.ours)
+        if patch.same(self.theirs, self.ours):
+            return pushed or not self.pushed or self.same_time
+        return pushed and self.base is not None and patch.same(self.theirs, self.base)
 
     @property
     def is_edited(self) -> bool:
         """Whether Grafana has what was not agreed on."""
-        if self.theirs is None or patch.same(self.theirs, self.ours):
+        if self.theirs is None or self.is_quiet or patch.same(self.theirs, self.ours):
             return False
         return self.base is None or not patch.same(self.theirs, self.base)
 
@@ -94,6 +110,8 @@ def of_board(
         aligned(theirs, ours, alone),
         tuple(sorted(clean.needs)),
         stored,
+        (agreed or {}).get("pushed", ""),
+        all(patch.same(theirs.get(key), ours.get(key)) for key in _TIME),
     )
 
 
@@ -101,13 +119,32 @@ def of_rules(code: Tree, project: Project, rules: AlertRules) -> Sides:
     """The sides of all alert rules of the code, and of those that people added to their folders."""
     kept = project.kept(RULES)
     ours = kept.applied(code)
-    agreed: Tree | None = project.agreed(RULES)
-    known: Tree = {**ours["rules"], **(agreed or {}).get("rules", {}), **code["rules"]}
+    agreed = project.agreed(RULES) or {}
+    base: Tree | None = agreed.get("tree")
+    known: Tree = {**ours["rules"], **(base or {}).get("rules", {}), **code["rules"]}
     within = {str(rule["folder"]) for rule in known.values()}
     clean = scrub.scrubbed(rules.read(known, within), ours, RULES, os.environ)
     found: Tree = clean.document
     theirs = found if found["rules"] else None
-    return Sides(code, kept, ours, agreed, theirs, tuple(sorted(clean.needs)))
+    return Sides(code, kept, ours, base, theirs, tuple(sorted(clean.needs)), None, agreed.get("pushed", ""))
+
+
+def agree(project: Project, name: str, theirs: Tree, pushed: str) -> None:
+    """Keep what Grafana has now, and the digest of what it made that of."""
+    if name == RULES:
+        project.agree(name, {"tree": theirs, "pushed": pushed})
+    else:
+        folder = str(theirs.get(trees.FOLDER, ""))
+        project.agree(name, {"folder": folder, "dashboard": trees.board(theirs), "pushed": pushed})
+
+
+def digest(tree: Tree) -> str:
+    """A short name of what a tree says.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def aligned(side: Mapping[str, Any], to: Mapping[str, Any], keys: Iterable[str]) -> Tree:

@@ -68,7 +68,7 @@ def legacy_save(state: State, body: dict[str, Any]) -> dict[str, Any]:
             raise Refused(412, "The dashboard has been changed by someone else", status="version-mismatch")
     if there.provisioned:
         raise Refused(400, "Cannot save provisioned dashboard")
-    _save(there, given, folder, body.get("message", ""))
+    _save(state, there, given, folder, body.get("message", ""))
     return {"id": there.number, "uid": uid, "url": f"/d/{uid}/x", "status": "success", "version": there.version}
 
 
@@ -129,13 +129,15 @@ def newer_save(state: State, version: str, uid: str | None, body: dict[str, Any]
     if version.startswith("v2"):
         there.native, there.version, there.stored, there.folder = spec, there.version + 1, version, folder
     else:
-        _save(there, spec, folder, message)
+        _save(state, there, spec, folder, message)
         there.stored = version
     return newer_get(state, version, name)
 
 
-def _save(there: Board, given: dict[str, Any], folder: str, message: str) -> None:
+def _save(state: State, there: Board, given: dict[str, Any], folder: str, message: str) -> None:
     there.classic = {key: value for key, value in copy.deepcopy(given).items() if key not in {"id", "version"}}
+    if state.migrates is not None:
+        state.migrates(there.classic)
     there.version += 1
     there.folder = folder
     there.native = None

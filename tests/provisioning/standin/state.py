@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass
@@ -33,6 +36,8 @@ class State:
     mute_timings: dict[str, dict[str, Any]] = field(default_factory=dict)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     sources: set[str] = field(default_factory=lambda: {"prometheus", "loki", "jaeger"})
+    migrates: Callable[[dict[str, Any]], object] | None = None
+    """What this version makes of each dashboard that is saved."""
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
