@@ -8,6 +8,7 @@ one order, so that a change of the text is a change of the dashboard.
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.provisioning import defaults
@@ -217,10 +218,8 @@ def _flat(panels: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 
 
 def _free(panel: Mapping[str, Any], taken: set[int]) -> int:
-    for attempt in range(len(taken) + 1):
-        number = panel_id(f"{panel.get('type', '')}/{panel.get('title', '')}/{attempt}")
-        if number not in taken:
-            break
+    attempts = (panel_id(f"{panel.get('type', '')}/{panel.get('title', '')}/{attempt}") for attempt in count())
+    number = next(attempt for attempt in attempts if attempt not in taken)
     taken.add(number)
     return number
 

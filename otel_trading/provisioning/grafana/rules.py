@@ -65,7 +65,7 @@ def tree(groups: Iterable[Mapping[str, Any]]) -> Tree:
 def canonical(rule: Mapping[str, Any]) -> Tree:
     """What a rule says, without what its server keeps account of; its queries by their letter."""
     own: dict[str, Any] = {
-        _IN_FILES.get(key, key): value for key, value in plain(dict(rule)).items() if key not in _DATABASE
+        str(_IN_FILES.get(key, key)): value for key, value in plain(dict(rule)).items() if key not in _DATABASE
     }
     for key in ("for", "keep_firing_for"):
         if key in own:
