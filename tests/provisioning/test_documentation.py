@@ -36,7 +36,7 @@ def told(line: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("grafana", ["11.6.4", "12.1.0", "13.3.0"], indirect=True)
+@pytest.mark.parametrize("grafana", ["9.5.21", "12.1.0"], indirect=True)
 def test_the_run_through_goes_as_it_says(grafana: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("otel_trading.provisioning.dashboard", reason="the module of the page needs the builder")
     monkeypatch.setattr(sys, "path", list(sys.path))

@@ -8,8 +8,9 @@ from hypothesis import given
 
 from otel_trading.provisioning.grafana import patch
 from otel_trading.provisioning.grafana import tree as trees
-from otel_trading.provisioning.grafana.merge import ABSENT, Conflict, Prefer, merge
+from otel_trading.provisioning.grafana.merge import Conflict, Prefer, merge
 from otel_trading.provisioning.grafana.overrides import Doubt, Overrides, Trouble
+from otel_trading.provisioning.grafana.patch import ABSENT
 from otel_trading.provisioning.ids import panel_id
 from tests.provisioning.samples import BOARD, Dashboard, at
 from tests.provisioning.strategies import TREES, boards

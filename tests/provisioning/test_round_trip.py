@@ -158,6 +158,32 @@ def test_both_sides_change_one_field(grafana: Standin) -> None:
     assert push(dashboard) == [State.SAME]
 
 
+def test_a_change_of_the_code_beneath_a_kept_edit_is_a_conflict(grafana: Standin) -> None:
+    dashboard = Dashboard()
+    push(dashboard)
+    grafana.saves("bot", lambda board: at(board, "latency").update(title="Grafana's"))
+    pull(dashboard)
+    dashboard.at("latency")["title"] = "Code's"
+    [outcome] = pull(dashboard)
+    assert [(each.base, each.ours, each.theirs) for each in outcome.conflicts] == [("Latency", "Code's", "Grafana's")]
+    assert rendering.check(coded(dashboard), PROJECT)
+    pull(dashboard, prefer=Prefer.CODE)
+    assert push(dashboard) == [State.CHANGED]
+    assert at(canonical.canonical(grafana.state.boards["bot"].classic), "latency")["title"] == "Code's"
+
+
+def test_a_kept_edit_can_win_over_a_change_of_the_code(grafana: Standin) -> None:
+    dashboard = Dashboard()
+    push(dashboard)
+    grafana.saves("bot", lambda board: at(board, "latency").update(title="Grafana's"))
+    pull(dashboard)
+    dashboard.at("latency")["title"] = "Code's"
+    assert states(pull(dashboard, prefer=Prefer.GRAFANA)) == [State.SAME]
+    assert states(pull(dashboard)) == [State.SAME]
+    assert at(rendered(dashboard), "latency")["title"] == "Grafana's"
+    assert not rendering.check(coded(dashboard), PROJECT)
+
+
 def test_preferring_the_code_keeps_no_edit(grafana: Standin) -> None:
     dashboard = Dashboard()
     push(dashboard)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from otel_trading.provisioning.grafana import patch, scrub
 from otel_trading.provisioning.grafana.alerting import KINDS
 from otel_trading.provisioning.grafana.errors import NewerSchemaError
-from otel_trading.provisioning.grafana.merge import ABSENT
 from otel_trading.provisioning.grafana.outcome import Outcome, State
 from otel_trading.provisioning.grafana.project import RULES, loaded
 from otel_trading.provisioning.grafana.sides import of_board, of_rules
@@ -92,23 +91,9 @@ def _differences(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], base: Mapping[str, Any] | None
 ) -> Iterator[Difference]:
     for path in patch.paths(patch.made(ours, theirs)):
-        own, other = at(ours, path), at(theirs, path)
-        before = own if base is None else at(base, path)
+        own, other = patch.at(ours, path), patch.at(theirs, path)
+        before = own if base is None else patch.at(base, path)
         if patch.same(before, own):
             yield Difference(path, own, other, Who.GRAFANA)
         else:
             yield Difference(path, own, other, Who.CODE if patch.same(before, other) else Who.BOTH)
-
-
-def at(tree: Mapping[str, Any], path: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON
-    """What is at a path; ABSENT where nothing is.
-
-    >>> at({"panels": {"4": {"title": "Age"}}}, ("panels", "4", "title")), at({}, ("a", "b"))
-    ('Age', (not there))
-    """
-    value: Any = tree
-    for key in path:
-        if not isinstance(value, dict) or key not in value:
-            return ABSENT
-        value = value[key]
-    return value

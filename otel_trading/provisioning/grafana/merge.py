@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from otel_trading.provisioning.grafana.patch import WHOLE, same
+from otel_trading.provisioning.grafana.patch import ABSENT, WHOLE, Absent, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,16 +14,6 @@ if TYPE_CHECKING:
 
 NAMED = frozenset({"added", "annotations", "data", "groups", "panels", "rules", "targets", "variables"})
 """Whose entries have names."""
-
-
-class Absent:
-    """The value of a field which is not there."""
-
-    def __repr__(self) -> str:
-        return "(not there)"
-
-
-ABSENT: Final = Absent()
 
 
 class Prefer(StrEnum):

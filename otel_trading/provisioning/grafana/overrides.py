@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from otel_trading.provisioning.canonical import ordered, written
 from otel_trading.provisioning.grafana import patch
 from otel_trading.provisioning.grafana.errors import ProvisioningError
-from otel_trading.provisioning.grafana.merge import ABSENT, NAMED
+from otel_trading.provisioning.grafana.merge import NAMED
+from otel_trading.provisioning.grafana.patch import ABSENT
 from otel_trading.provisioning.ids import panel_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -80,6 +81,14 @@ class Overrides:
     def doubts(self, code: Mapping[str, Any]) -> list[Doubt]:
         """The edits that somebody should look at."""
         return list(_doubts(self.changes, self.instead_of, code, ()))
+
+    def overtaken(self, code: Mapping[str, Any]) -> list[Doubt]:
+        """The edits beneath which the code has changed."""
+        return [each for each in self.doubts(code) if each.trouble is Trouble.OVERTAKEN]
+
+    def without(self, doubts: Iterable[Doubt]) -> Overrides:
+        """The edits but for some."""
+        return Overrides(_without(self.changes, {each.path for each in doubts}), self.instead_of, self.needs)
 
     def pruned(self, code: Mapping[str, Any]) -> Overrides:
         """Those edits that still change something."""

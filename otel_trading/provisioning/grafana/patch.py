@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 WHOLE = frozenset({"color", "datasource", "gridPos", "libraryPanel", "thresholds", "time"})
 """What is changed as a whole: its parts say nothing alone."""
+
+
+class Absent:
+    """The value of a field which is not there."""
+
+    def __repr__(self) -> str:
+        return "(not there)"
+
+
+ABSENT: Final = Absent()
 
 
 def made(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,3 +78,17 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     return isinstance(one, bool) is isinstance(other, bool) and one == other
+
+
+def at(tree: Mapping[str, Any], path: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON
+    """What is at a path; ABSENT where nothing is.
+
+    >>> at({"panels": {"4": {"title": "Age"}}}, ("panels", "4", "title")), at({}, ("a", "b"))
+    ('Age', (not there))
+    """
+    value: Any = tree
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return ABSENT
+        value = value[key]
+    return value

@@ -12,9 +12,10 @@ from otel_trading.provisioning.grafana import patch, scrub
 from otel_trading.provisioning.grafana.alerting import KINDS, Alerting, AlertRules, Kind
 from otel_trading.provisioning.grafana.dashboards import Dashboards, NewerStoredError
 from otel_trading.provisioning.grafana.errors import NewerSchemaError
-from otel_trading.provisioning.grafana.merge import merge
+from otel_trading.provisioning.grafana.merge import Conflict, Merged, Prefer, merge
 from otel_trading.provisioning.grafana.outcome import Outcome, State, Told, silent
 from otel_trading.provisioning.grafana.overrides import Overrides
+from otel_trading.provisioning.grafana.patch import at, same
 from otel_trading.provisioning.grafana.project import RULES, Project, loaded, put
 from otel_trading.provisioning.grafana.sides import Sides, agree, digest, of_board, of_rules
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from otel_trading.provisioning.grafana.folders import Folders
-    from otel_trading.provisioning.grafana.merge import Merged, Prefer
     from otel_trading.provisioning.grafana.sources import Code, Coded
+    from otel_trading.provisioning.grafana.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +104,36 @@ def _board(coded: Coded, reach: Reach, prefer: Prefer | None, *, with_time: bool
         return Outcome(subject, State.REFUSED, (str(error),))
     if sides.theirs is None:
         return _missing(subject, sides)
-    merged = merge(sides.base if sides.base is not None else sides.ours, sides.ours, sides.theirs, prefer)
+    merged = _merged(sides, sides.theirs, prefer)
     details = (sides.stored.remark,) if sides.stored is not None and sides.stored.remark else ()
     if merged.conflicts:
         return Outcome(subject, State.CONFLICT, details, merged.conflicts)
-    return _kept(subject, coded.uid, sides, merged, reach, details, coded.slugs)
+    return _kept(subject, coded.uid, sides, merged, reach, details, coded.slugs, prefer)
 
 
 def _rules(code: Code, reach: Reach, prefer: Prefer | None) -> Outcome:
     sides = of_rules(code.rules, reach.project, reach.rules)
     if sides.theirs is None:
         return _missing(RULES, sides)
-    merged = merge(sides.base if sides.base is not None else sides.ours, sides.ours, sides.theirs, prefer)
+    merged = _merged(sides, sides.theirs, prefer)
     if merged.conflicts:
         return Outcome(RULES, State.CONFLICT, (), merged.conflicts)
-    return _kept(RULES, RULES, sides, merged, reach, (), {})
+    return _kept(RULES, RULES, sides, merged, reach, (), {}, prefer)
+
+
+def _merged(sides: Sides, theirs: Tree, prefer: Prefer | None) -> Merged:
+    """The merge of all sides; where the code has changed beneath a kept edit, that is a conflict, too."""
+    overtaken = sides.kept.overtaken(sides.code)
+    ours = sides.kept.without(overtaken).applied(sides.code) if prefer is Prefer.CODE else sides.ours
+    merged = merge(sides.base if sides.base is not None else sides.ours, ours, theirs, prefer)
+    if prefer is not None:
+        return merged
+    known = {each.path for each in merged.conflicts}
+    more = (Conflict(each.path, each.was, each.now, at(theirs, each.path)) for each in overtaken)
+    return Merged(
+        merged.tree,
+        (*merged.conflicts, *(each for each in more if each.path not in known and not same(each.ours, each.theirs))),
+    )
 
 
 def _kept(
@@ -128,16 +144,17 @@ def _kept(
     reach: Reach,
     details: tuple[str, ...],
     slugs: Mapping[int, str],
+    prefer: Prefer | None,
 ) -> Outcome:
-    if not reach.dry_run and sides.theirs is not None:
-        had_ours = sides.pushed == digest(sides.ours)
-        agree(reach.project, name, sides.theirs, digest(merged.tree) if had_ours else "")
     changed = patch.made(sides.ours, merged.tree)
+    wanted = Overrides.between(sides.code, merged.tree, sides.needs)
+    if not reach.dry_run and sides.theirs is not None:
+        is_there = sides.pushed == digest(sides.ours) and prefer is not Prefer.CODE
+        agree(reach.project, name, sides.theirs, digest(merged.tree) if is_there else "")
+        if wanted != sides.kept:
+            reach.project.keep(name, wanted.text(slugs) if wanted else None)
     if not changed:
         return Outcome(subject, State.SAME, details)
-    wanted = Overrides.between(sides.code, merged.tree, sides.needs)
-    if not reach.dry_run:
-        reach.project.keep(name, wanted.text(slugs) if wanted else None)
     return Outcome(subject, State.EDITED, (*details, *_lines(changed), *_needed(sides.needs)))
 
 

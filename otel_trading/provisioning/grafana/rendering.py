@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from otel_trading.provisioning.files import edited
 from otel_trading.provisioning.grafana.errors import ProvisioningError
-from otel_trading.provisioning.grafana.merge import ABSENT
 from otel_trading.provisioning.grafana.outcome import Outcome, State
 from otel_trading.provisioning.grafana.overrides import Trouble
+from otel_trading.provisioning.grafana.patch import ABSENT
 from otel_trading.provisioning.grafana.project import RULES, Project, put
 
 if TYPE_CHECKING:

@@ -6,16 +6,17 @@ import sys
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from otel_trading.provisioning import canonical
 from otel_trading.provisioning.files import FOLDER, board_of, groups_of, rendered
 from otel_trading.provisioning.grafana import rules
 from otel_trading.provisioning.grafana import tree as trees
 from otel_trading.provisioning.grafana.errors import ProvisioningError
+from otel_trading.provisioning.ids import panel_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from otel_trading.provisioning.grafana.tree import Tree
 
@@ -91,7 +92,7 @@ def of(dashboards: Sequence[Any], more: Mapping[str, str], folder: str = "") -> 
     """The code of some dashboards.
 
     Args:
-        dashboards: each with ``uid``, ``folder`` and ``render()``; ``slugs()`` where it has it.
+        dashboards: each with ``uid``, ``folder`` and ``render()``; with ``slugs()``, or made of panels with a ``slug``.
         more: further files.
         folder: of those that name none.
 
@@ -128,10 +129,16 @@ def _coded(dashboard: Any, folder: str) -> Coded:  # noqa: ANN401 - whatever a m
         uid = str(board["uid"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProvisioningError(f"{dashboard!r} of DASHBOARDS is no dashboard: {error!r}") from error
-    named = cast("Callable[[], Mapping[int, str]] | None", getattr(dashboard, "slugs", None))
-    slugs = dict(named()) if callable(named) else {}
     within = str(getattr(dashboard, "folder", "") or folder)
-    return Coded(uid, board, within, f"{DASHBOARDS}/{uid}.json", slugs)
+    return Coded(uid, board, within, f"{DASHBOARDS}/{uid}.json", _slugs(dashboard))
+
+
+def _slugs(dashboard: Any) -> dict[int, str]:  # noqa: ANN401 - whatever a module has
+    named = getattr(dashboard, "slugs", None)
+    if callable(named):
+        return {int(number): str(slug) for number, slug in named().items()}
+    slugs = (getattr(panel, "slug", None) for panel in (dashboard if hasattr(dashboard, "__iter__") else ()))
+    return {panel_id(slug): slug for slug in slugs if isinstance(slug, str)}
 
 
 def _rule_files(groups: Sequence[Any]) -> dict[str, str]:
