@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from otel_trading.cli.outcomes import field, names_of, table, tell
 from otel_trading.provisioning.files import FOLDER
 from otel_trading.provisioning.grafana import comparing, pulling, pushing, rendering, sources
 from otel_trading.provisioning.grafana.client import Client, Place
@@ -27,24 +27,11 @@ from otel_trading.provisioning.grafana.project import RULES, Project
 from otel_trading.provisioning.grafana.rendering import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from otel_trading.provisioning.grafana.outcome import Outcome
     from otel_trading.provisioning.grafana.sources import Code
 
 PARTS = ("dashboards", "rules", "contacts")
-
-_STYLES = {
-    State.SAME: "dim",
-    State.CREATED: "green",
-    State.CHANGED: "yellow",
-    State.EDITED: "yellow",
-    State.REMOVED: "yellow",
-    State.STORED: "yellow",
-    State.MISSING: "magenta",
-    State.CONFLICT: "bold red",
-    State.REFUSED: "red",
-}
 _WHO = {comparing.Who.CODE: "green", comparing.Who.GRAFANA: "yellow", comparing.Who.BOTH: "bold red"}
 
 
@@ -153,7 +140,7 @@ _with_time = click.option("--time", "with_time", is_flag=True, help="Heed the ra
 @_dry_run
 def render(*, code: Code, project: Project, prune: bool, dry_run: bool) -> None:
     """Write the files: what the code says, with the edits that were pulled."""
-    _tell(rendering.render(code, project, dry_run=dry_run, prune=prune), _names(code))
+    tell(rendering.render(code, project, dry_run=dry_run, prune=prune), names_of(code))
 
 
 @grafana.command()
@@ -161,7 +148,7 @@ def render(*, code: Code, project: Project, prune: bool, dry_run: bool) -> None:
 def check(*, code: Code, project: Project) -> None:
     """Check that the files are current and that every edit still fits the code; exits with 1 when not."""
     found = rendering.check(code, project)
-    _tell(found, _names(code))
+    tell(found, names_of(code))
     if not found:
         click.echo(f"{project.folder}: {len(code.files)} files are current, every edit fits")
 
@@ -172,6 +159,7 @@ def check(*, code: Code, project: Project) -> None:
 @click.option("--message", default="otel-trading grafana push", show_default=True, help="For the history of versions.")
 @click.option("--overwrite", is_flag=True, help="Even over edits that were not pulled.")
 @click.option("--secrets", is_flag=True, help="Send contact points again whose secrets may have changed.")
+@click.option("--delete", is_flag=True, help="Delete dashboards that were pushed once and are no longer in the code.")
 @_dry_run
 def push(
     *,
@@ -181,11 +169,12 @@ def push(
     message: str,
     overwrite: bool,
     secrets: bool,
+    delete: bool,
 ) -> None:
     """Save in Grafana what differs there; never over an edit that was not pulled."""
-    found = pushing.push(code, reach, message=message, overwrite=overwrite, secrets=secrets)
+    found = pushing.push(code, reach, message=message, overwrite=overwrite, secrets=secrets, delete=delete)
     finished()
-    _tell(found, _names(code))
+    tell(found, names_of(code))
 
 
 @grafana.command()
@@ -212,7 +201,7 @@ def pull(
     chosen = None if prefer is None else Prefer(prefer)
     found = pulling.pull(code, reach, prefer=chosen, with_time=with_time, as_stored=as_stored)
     finished()
-    _tell(found, _names(code))
+    tell(found, names_of(code))
 
 
 @grafana.command()
@@ -223,15 +212,15 @@ def diff(*, code: Code, reach: pulling.Reach, finished: Callable[[], None], with
     """Show where the project and Grafana differ, and which side changed it; exits with 1 where they do."""
     found = comparing.compare(code, reach, with_time=with_time)
     finished()
-    names = _names(code)
-    _tell([each.outcome for each in found], names, leave=False)
+    names = names_of(code)
+    tell([each.outcome for each in found], names, leave=False)
     for each in found:
         if each.differences:
-            _table(
+            table(
                 each.outcome.subject,
                 ("field", "project", "Grafana", "changed by"),
                 [
-                    (_field(one.path, names), shown(one.ours), shown(one.theirs), Text(one.who, _WHO[one.who]))
+                    (field(one.path, names), shown(one.ours), shown(one.theirs), Text(one.who, _WHO[one.who]))
                     for one in each.differences
                 ],
             )
@@ -244,50 +233,6 @@ def _used(project: Project) -> set[str]:
     if project.base(RULES).is_file() or project.overrides(RULES).is_file():
         used.add("rules")
     return used | ({"contacts"} if project.names("contacts") else set())
-
-
-def _names(code: Code) -> dict[str, str]:
-    """What people call the panels, by their numbers: by their slug, else by their title."""
-    titles = {
-        number: str(panel["title"])
-        for board in code.boards
-        for number, panel in board.tree["panels"].items()
-        if panel.get("title")
-    }
-    return titles | {str(number): slug for board in code.boards for number, slug in board.slugs.items()}
-
-
-def _tell(found: Sequence[Outcome], names: dict[str, str], *, leave: bool = True) -> None:
-    console = Console()
-    for each in found:
-        line = Text.assemble((f"{each.state:<16}", _STYLES[each.state]), each.subject)
-        console.print(line, soft_wrap=True)
-        for detail in each.details:
-            console.print(Text(f"{'':16}{_field(tuple(detail.split(' > ')), names)}", "dim"), soft_wrap=True)
-        if each.conflicts:
-            rows = [
-                (_field(one.path, names), shown(one.base), shown(one.ours), shown(one.theirs)) for one in each.conflicts
-            ]
-            _table(f"{each.subject}: both sides changed", ("field", "before", "code", "Grafana"), rows)
-    if any(each.state is State.CONFLICT for each in found):
-        console.print(
-            "Change one of the two sides, or choose: --prefer code, --prefer grafana.", style="bold", soft_wrap=True
-        )
-    if leave and any(each.state in BAD for each in found):
-        sys.exit(1)
-
-
-def _field(path: tuple[str, ...], names: dict[str, str]) -> str:
-    return " > ".join(names.get(part, part) for part in path)
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    Console().print(table)
 
 
 @contextmanager

@@ -53,6 +53,13 @@ def test_a_hidden_version_is_found_out_on_the_way(grafana: Standin, client: Clie
     assert "hides its version" in str(found.caution)
 
 
+@pytest.mark.parametrize("grafana", ["13.3.0"], indirect=True)
+def test_where_nothing_tells_what_is_served_nothing_is_read_with_loss(grafana: Standin, client: Client) -> None:
+    settings = '{"buildInfo": {"version": "13.3.0"}}'
+    grafana.faults = [(200, settings, "application/json"), (403, '{"message": "denied"}', "application/json")]
+    assert instance(client).classic == "v1"
+
+
 @pytest.mark.parametrize("grafana", ["8.5.27"], indirect=True)
 def test_what_is_too_old_is_refused(grafana: Standin, client: Client) -> None:
     with pytest.raises(GrafanaError, match=r"Grafana 8\.5\.27 is too old: this needs 9 or newer"):

@@ -13,6 +13,7 @@ from otel_trading.provisioning import canonical
 from otel_trading.provisioning.grafana import comparing, pulling, pushing, rendering
 from otel_trading.provisioning.grafana.client import Client, Place
 from otel_trading.provisioning.grafana.dashboards import Dashboards
+from otel_trading.provisioning.grafana.errors import ProvisioningError
 from otel_trading.provisioning.grafana.folders import Folders
 from otel_trading.provisioning.grafana.instance import instance
 from otel_trading.provisioning.grafana.merge import Prefer
@@ -248,6 +249,42 @@ def test_a_dashboard_that_was_deleted_in_grafana_is_told_and_pushed_again(grafan
     assert outcome.state is State.MISSING
     assert "is no longer in Grafana" in outcome.details[0]
     assert push(Dashboard()) == [State.CREATED]
+
+
+@every_version
+def test_a_dashboard_that_left_the_code_is_deleted_when_that_is_asked_for(grafana: Standin) -> None:
+    other = Dashboard()
+    other.board["uid"] = "other"
+    push(Dashboard(), other)
+    assert push(Dashboard()) == [State.SAME, State.MISSING]
+    assert set(grafana.state.boards) == {"bot", "other"}
+    grafana.saves("other", lambda board: board.update(title="Mine"))
+    assert push(Dashboard(), delete=True) == [State.SAME, State.REFUSED]
+    assert push(Dashboard(), delete=True, overwrite=True) == [State.SAME, State.REMOVED]
+    assert set(grafana.state.boards) == {"bot"}
+    assert push(Dashboard()) == [State.SAME]
+
+
+def test_a_secret_that_somebody_typed_into_a_dashboard_stays_out_of_the_files(
+    grafana: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "Zk3vQ9xLw2Rt7Yp1Bn6Mc8Hd4Js0Fg5A"
+    dashboard = Dashboard()
+    push(dashboard)
+    link = {"title": "Feed", "url": f"https://feed.example/?token={secret}"}
+    grafana.saves("bot", lambda board: board.update(links=[link]))
+    [outcome] = pull(dashboard)
+    assert "set BOT_LINKS_FEED_URL" in outcome.details[-1]
+    rendering.render(coded(dashboard), PROJECT)
+    assert not [file for file in Path().rglob("*.json") if secret in file.read_text("utf-8")]
+    assert push(dashboard) == [State.SAME]
+    dashboard.at("limits")["title"] = "Newer"
+    with pytest.raises(ProvisioningError, match="not set in the environment: BOT_LINKS_FEED_URL"):
+        push(dashboard)
+    monkeypatch.setenv("BOT_LINKS_FEED_URL", secret)
+    assert push(dashboard) == [State.CHANGED]
+    assert grafana.state.boards["bot"].classic["links"] == [link]
+    assert push(dashboard) == [State.SAME]
 
 
 @pytest.mark.parametrize("grafana", ["11.6.4", "12.1.0"], indirect=True)

@@ -154,7 +154,8 @@ class Dashboards:
         page = 1
         while True:
             answer = self.client.get("/api/search", type="dash-db", folderUIDs=folder, limit=1000, page=page)
-            found |= {str(each["uid"]): str(each.get("title", "")) for each in answer if each.get("uid")}
+            here = (each for each in answer if each.get("uid") and each.get("folderUid") == folder)
+            found |= {str(each["uid"]): str(each.get("title", "")) for each in here}
             if len(answer) < 1000:  # noqa: PLR2004 - what was asked for
                 return found
             page += 1
@@ -162,7 +163,7 @@ class Dashboards:
     def _read_legacy(self, uid: str) -> Stored:
         answer = self.client.get(path("api", "dashboards", "uid", uid))
         board, meta = answer["dashboard"], answer.get("meta") or {}
-        if is_v2(board):
+        if is_v2(board) or str(meta.get("apiVersion", "")).startswith("v2"):
             raise NewerStoredError(_refusal(uid, ["the newer schema"]), board)
         remark = "provisioned from a file there" if meta.get("provisioned") else ""
         return Stored(board, meta.get("folderUid") or "", str(board.get("version", "")), board.get("id"), remark)

@@ -9,6 +9,8 @@ from otel_trading.provisioning.grafana.client import path
 from otel_trading.provisioning.grafana.errors import ChangedMeanwhileError, GrafanaError, UnknownThereError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from otel_trading.provisioning.grafana.client import Client
 
 _PAGE = 1000
@@ -81,11 +83,17 @@ class Folders:
             query: dict[str, Any] = {"limit": _PAGE, "page": page} | ({"parentUid": parent} if parent else {})
             answer = self._client.get("/api/folders", **query)
             for each in answer:
-                if each.get("title") == title and (each.get("parentUid") or "") == parent:
+                if each.get("title") == title and self._parent(each, parent) == parent:
                     return str(each["uid"])
             if len(answer) < _PAGE:
                 return None
             page += 1
+
+    def _parent(self, listed: Mapping[str, Any], asked: str) -> str:
+        """The uid of the folder that a listed one is in: a Grafana without nested folders lists all at every parent."""
+        if asked and "parentUid" not in listed:
+            listed = self._client.get(path("api", "folders", str(listed["uid"])))
+        return str(listed.get("parentUid") or "")
 
     def _know(self, title: str, uid: str) -> None:
         self._titles[uid], self._uids[title] = title, uid

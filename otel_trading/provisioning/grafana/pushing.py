@@ -10,22 +10,31 @@ from otel_trading.provisioning.grafana import tree as trees
 from otel_trading.provisioning.grafana.alerting import KINDS, Kind
 from otel_trading.provisioning.grafana.errors import ChangedMeanwhileError, NewerSchemaError
 from otel_trading.provisioning.grafana.outcome import Outcome, State
-from otel_trading.provisioning.grafana.project import RULES, loaded
+from otel_trading.provisioning.grafana.project import RULES, loaded, put
 from otel_trading.provisioning.grafana.sides import agree, digest, of_board, of_rules
+from otel_trading.provisioning.grafana.sources import Coded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from otel_trading.provisioning.grafana.pulling import Reach
     from otel_trading.provisioning.grafana.sides import Sides
-    from otel_trading.provisioning.grafana.sources import Code, Coded
+    from otel_trading.provisioning.grafana.sources import Code
     from otel_trading.provisioning.grafana.tree import Tree
 
 _UNPULLED = "was edited in Grafana and not pulled; pull first, or push with --overwrite"
 _TWICE = "Grafana evaluates them now: see that Prometheus does not have the same alerts, or people are told twice"
 
 
-def push(code: Code, reach: Reach, *, message: str, overwrite: bool = False, secrets: bool = False) -> list[Outcome]:
+def push(
+    code: Code,
+    reach: Reach,
+    *,
+    message: str,
+    overwrite: bool = False,
+    secrets: bool = False,
+    delete: bool = False,
+) -> list[Outcome]:
     """Save in Grafana what differs there.
 
     Args:
@@ -34,6 +43,7 @@ def push(code: Code, reach: Reach, *, message: str, overwrite: bool = False, sec
         message: for the history of versions.
         overwrite: even over edits that were not pulled.
         secrets: save contact points with secrets although nothing else of them differs.
+        delete: delete the dashboards that were pushed once and are no longer in the code.
 
     Raises:
         ProvisioningError: a secret is not in the environment.
@@ -45,6 +55,7 @@ def push(code: Code, reach: Reach, *, message: str, overwrite: bool = False, sec
             reach.told(f"dashboard {coded.uid}")
             found.append(_board(coded, reach, message, overwrite=overwrite))
         found += _as_stored(reach)
+        found += _gone(code, reach, overwrite=overwrite, delete=delete)
     if "rules" in reach.parts and (code.rules["rules"] or reach.project.agreed(RULES)):
         reach.told("alert rules")
         found.append(_rules(code, reach, overwrite=overwrite))
@@ -97,6 +108,30 @@ def _as_stored(reach: Reach) -> Iterator[Outcome]:
             yield Outcome(f"dashboard {uid}", State.REFUSED, (str(error),))
         else:
             yield Outcome(f"dashboard {uid}", State.CHANGED if changed else State.SAME)
+
+
+def _gone(code: Code, reach: Reach, *, overwrite: bool, delete: bool) -> Iterator[Outcome]:
+    """Dashboards that were pushed once and are no longer in the code."""
+    known = {board.uid for board in code.boards} | {RULES} | {kind.name for kind in KINDS}
+    for uid in (name for name in reach.project.names("base") if name not in known):
+        subject = f"dashboard {uid}"
+        reach.told(subject)
+        try:
+            sides = of_board(Coded(uid, {"uid": uid}), reach.project, reach.dashboards, reach.folders)
+        except NewerSchemaError as error:
+            yield Outcome(subject, State.REFUSED, (str(error),))
+            continue
+        if sides.theirs is not None and not delete:
+            yield Outcome(subject, State.MISSING, ("is no longer in the code; push --delete deletes it in Grafana",))
+            continue
+        if sides.theirs is not None and not (overwrite or patch.same(sides.theirs, sides.base)):
+            yield Outcome(subject, State.REFUSED, (_UNPULLED,))
+            continue
+        if not reach.dry_run:
+            if sides.theirs is not None:
+                reach.dashboards.delete(uid)
+            put(reach.project.base(uid), None)
+        yield Outcome(subject, State.REMOVED)
 
 
 def _rules(code: Code, reach: Reach, *, overwrite: bool) -> Outcome:
