@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_trading.cli.outcomes import field, names_of, table, tell
+from otel_trading.cli.outcomes import WIDE, field, names_of, table, tell
 from otel_trading.provisioning.files import FOLDER
 from otel_trading.provisioning.grafana import comparing, pulling, pushing, rendering, sources
 from otel_trading.provisioning.grafana.client import Client, Place
@@ -220,7 +220,12 @@ def diff(*, code: Code, reach: pulling.Reach, finished: Callable[[], None], with
                 each.outcome.subject,
                 ("field", "project", "Grafana", "changed by"),
                 [
-                    (field(one.path, names), shown(one.ours), shown(one.theirs), Text(one.who, _WHO[one.who]))
+                    (
+                        field(one.path, names),
+                        shown(one.ours, WIDE),
+                        shown(one.theirs, WIDE),
+                        Text(one.who, _WHO[one.who]),
+                    )
                     for one in each.differences
                 ],
             )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from otel_trading.provisioning.grafana.outcome import Outcome
     from otel_trading.provisioning.grafana.sources import Code
 
+WIDE = 1000
+"""Characters of a value that somebody has to compare with another one."""
 _STYLES = {
     State.SAME: "dim",
     State.CREATED: "green",
@@ -52,7 +54,8 @@ def tell(found: Sequence[Outcome], names: dict[str, str], *, leave: bool = True)
             console.print(Text(f"{'':16}{field(tuple(detail.split(' > ')), names)}", "dim"), soft_wrap=True)
         if each.conflicts:
             rows = [
-                (field(one.path, names), shown(one.base), shown(one.ours), shown(one.theirs)) for one in each.conflicts
+                (field(one.path, names), *(shown(side, WIDE) for side in (one.base, one.ours, one.theirs)))
+                for one in each.conflicts
             ]
             table(f"{each.subject}: both sides changed", ("field", "before", "code", "Grafana"), rows)
     if any(each.state is State.CONFLICT for each in found):

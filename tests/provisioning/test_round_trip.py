@@ -361,6 +361,17 @@ def test_a_dashboard_of_the_newer_schema_can_be_kept_as_it_is(grafana: Standin) 
     native = grafana.state.boards["bot"].native
     assert native is not None
     assert (native["title"], native["layout"]["kind"]) == ("Tabbed", "TabsLayout")
+    assert states(pull(Dashboard())) == [State.SAME]
+
+    native["title"] = "Theirs"
+    grafana.state.boards["bot"].version += 1
+    assert push(Dashboard()) == [State.SAME, State.REFUSED]
+    assert states(pull(Dashboard())) == [State.STORED]
+    assert '"title": "Theirs"' in file.read_text("utf-8")
+    native["title"] = "Theirs again"
+    file.write_text(file.read_text("utf-8").replace("Theirs", "Mine"), "utf-8")
+    assert states(pull(Dashboard())) == [State.REFUSED]
+    assert '"title": "Mine"' in file.read_text("utf-8")
 
 
 def test_older_versions_refuse_the_newer_schema(grafana: Standin) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from otel_trading.provisioning.canonical import canonical, is_v2
+from otel_trading.provisioning.canonical import is_v2
 from otel_trading.provisioning.grafana import v2
 from otel_trading.provisioning.grafana.client import path
 from otel_trading.provisioning.grafana.errors import (
@@ -15,7 +15,6 @@ from otel_trading.provisioning.grafana.errors import (
     UnknownThereError,
 )
 from otel_trading.provisioning.grafana.instance import GROUP
-from otel_trading.provisioning.grafana.patch import same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,31 +114,33 @@ class Dashboards:
                 error.status,
             ) from error
 
-    def write_v2(self, resource: Mapping[str, Any], *, dry_run: bool = False) -> bool:
-        """Save a dashboard of the newer schema as it is, in the version it is of; say whether it differs there.
+    def read_v2(self, resource: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The same dashboard of the newer schema as Grafana has it; None where it has none.
 
         Raises:
-            NewerSchemaError: this Grafana does not know that version.
+            NewerSchemaError: this Grafana does not know the version it is of.
 
         """
-        version, name = str(resource["apiVersion"]).rpartition("/")[2], str(resource["metadata"]["name"])
+        version, name = _named(resource)
         if version not in self.there.served:
             raise NewerSchemaError(
                 f"{name} is of schema {version}, and Grafana {self.there.version} serves "
                 f"{', '.join(self.there.served) or 'only the classic one'}; it is not converted"
             )
         try:
-            found = self.client.get(self._newer(version, name))
+            found: dict[str, Any] = self.client.get(self._newer(version, name))
         except UnknownThereError:
-            if not dry_run:
-                self.client.ask("POST", self._newer(version), dict(resource))
-            return True
-        if same(canonical(found), canonical(resource)):
-            return False
-        if not dry_run:
-            metadata = {**resource["metadata"], "resourceVersion": found["metadata"]["resourceVersion"]}
-            self.client.ask("PUT", self._newer(version, name), {**resource, "metadata": metadata})
-        return True
+            return None
+        return found
+
+    def write_v2(self, resource: Mapping[str, Any], over: Mapping[str, Any] | None) -> None:
+        """Save a dashboard of the newer schema as it is, over the one that was read."""
+        version, name = _named(resource)
+        if over is None:
+            self.client.ask("POST", self._newer(version), dict(resource))
+            return
+        metadata = {**resource["metadata"], "resourceVersion": over["metadata"]["resourceVersion"]}
+        self.client.ask("PUT", self._newer(version, name), {**resource, "metadata": metadata})
 
     def delete(self, uid: str) -> None:
         """Delete a dashboard."""
@@ -224,6 +225,10 @@ class Dashboards:
 
     def _newer(self, version: str, *name: str) -> str:
         return path("apis", GROUP, version, "namespaces", self.there.namespace, "dashboards", *name)
+
+
+def _named(resource: Mapping[str, Any]) -> tuple[str, str]:
+    return str(resource["apiVersion"]).rpartition("/")[2], str(resource["metadata"]["name"])
 
 
 def _refusal(uid: str, uses: list[str]) -> str:

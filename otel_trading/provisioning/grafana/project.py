@@ -44,6 +44,11 @@ class Project:
         """A dashboard of the newer schema, as it is stored."""
         return self.folder / "as-stored" / f"{uid}.json"
 
+    @staticmethod
+    def as_stored(uid: str) -> str:
+        """The name under which it is kept what both sides agreed on of a dashboard of the newer schema."""
+        return f"{uid}.as-stored"
+
     def kept(self, name: str) -> Overrides:
         """The edits that are kept.
 

@@ -99,6 +99,7 @@ def _board(coded: Coded, reach: Reach, prefer: Prefer | None, *, with_time: bool
     try:
         sides = of_board(coded, reach.project, reach.dashboards, reach.folders, with_time=with_time)
     except NewerStoredError as error:
+        as_stored = as_stored or reach.project.newer(coded.uid).is_file()
         return _newer(coded.uid, error, reach) if as_stored else Outcome(subject, State.REFUSED, (str(error),))
     except NewerSchemaError as error:
         return Outcome(subject, State.REFUSED, (str(error),))
@@ -164,12 +165,21 @@ def _missing(subject: str, sides: Sides) -> Outcome:
 
 
 def _newer(uid: str, error: NewerStoredError, reach: Reach) -> Outcome:
-    clean = scrub.scrubbed(canonical.canonical(error.resource), loaded(reach.project.newer(uid)), uid, os.environ)
-    needs = {"needs": sorted(clean.needs)} if clean.needs else {}
+    subject, file = f"dashboard {uid}", reach.project.newer(uid)
+    ours = loaded(file)
+    clean = scrub.scrubbed(canonical.canonical(error.resource), ours, uid, os.environ)
+    theirs = clean.document | ({"needs": sorted(clean.needs)} if clean.needs else {})
+    if ours is not None and same(ours, theirs):
+        return Outcome(subject, State.SAME)
+    base = (reach.project.agreed(reach.project.as_stored(uid)) or {}).get("pushed", "")
+    if ours is not None and digest(ours) != base:
+        if digest(theirs) == base:
+            return Outcome(subject, State.SAME, (f"{file} is newer; push it",))
+        return Outcome(subject, State.REFUSED, (f"{file} and Grafana have both changed: delete the file to take over",))
     if not reach.dry_run:
-        put(reach.project.newer(uid), canonical.written(clean.document | needs))
-    where = reach.project.newer(uid)
-    return Outcome(f"dashboard {uid}", State.STORED, (f"in {where}; the code's is not pushed over it",))
+        put(file, canonical.written(theirs))
+        reach.project.agree(reach.project.as_stored(uid), {"pushed": digest(theirs)})
+    return Outcome(subject, State.STORED, (f"in {file}; the code's is not pushed over it",))
 
 
 def _unknown(code: Code, reach: Reach) -> Iterator[Outcome]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from otel_trading.provisioning import canonical
 from otel_trading.provisioning.grafana import patch, scrub
 from otel_trading.provisioning.grafana import tree as trees
 from otel_trading.provisioning.grafana.alerting import KINDS, Kind
 from otel_trading.provisioning.grafana.errors import ChangedMeanwhileError, NewerSchemaError
 from otel_trading.provisioning.grafana.outcome import Outcome, State
+from otel_trading.provisioning.grafana.patch import same
 from otel_trading.provisioning.grafana.project import RULES, loaded, put
 from otel_trading.provisioning.grafana.sides import agree, digest, of_board, of_rules
 from otel_trading.provisioning.grafana.sources import Coded
@@ -54,7 +56,7 @@ def push(
         for coded in code.boards:
             reach.told(f"dashboard {coded.uid}")
             found.append(_board(coded, reach, message, overwrite=overwrite))
-        found += _as_stored(reach)
+        found += (_as_stored(uid, reach, overwrite=overwrite) for uid in reach.project.names("as-stored"))
         found += _gone(code, reach, overwrite=overwrite, delete=delete)
     if "rules" in reach.parts and (code.rules["rules"] or reach.project.agreed(RULES)):
         reach.told("alert rules")
@@ -99,21 +101,31 @@ def _agree(name: str, reach: Reach, sides: Sides) -> None:
         agree(reach.project, name, sides.theirs, digest(sides.ours))
 
 
-def _as_stored(reach: Reach) -> Iterator[Outcome]:
-    for uid in reach.project.names("as-stored"):
-        resource = loaded(reach.project.newer(uid)) or {}
-        try:
-            changed = reach.dashboards.write_v2(_filled(resource), dry_run=reach.dry_run)
-        except (ChangedMeanwhileError, NewerSchemaError) as error:
-            yield Outcome(f"dashboard {uid}", State.REFUSED, (str(error),))
-        else:
-            yield Outcome(f"dashboard {uid}", State.CHANGED if changed else State.SAME)
+def _as_stored(uid: str, reach: Reach, *, overwrite: bool) -> Outcome:
+    subject, name = f"dashboard {uid}", reach.project.as_stored(uid)
+    ours = loaded(reach.project.newer(uid)) or {}
+    try:
+        there = reach.dashboards.read_v2(ours)
+        clean = scrub.scrubbed(canonical.canonical(there or {}), ours, uid, os.environ)
+        theirs = clean.document | ({"needs": sorted(clean.needs)} if clean.needs else {})
+        if same(theirs, ours):
+            return Outcome(subject, State.SAME)
+        base = (reach.project.agreed(name) or {}).get("pushed", "")
+        if there is not None and digest(theirs) != base and not overwrite:
+            return Outcome(subject, State.REFUSED, (_UNPULLED,))
+        if not reach.dry_run:
+            own = {key: value for key, value in ours.items() if key != "needs"}
+            reach.dashboards.write_v2(scrub.filled(own, ours.get("needs", []), os.environ), there)
+            reach.project.agree(name, {"pushed": digest(ours)})
+    except (ChangedMeanwhileError, NewerSchemaError) as error:
+        return Outcome(subject, State.REFUSED, (str(error),))
+    return Outcome(subject, State.CREATED if there is None else State.CHANGED)
 
 
 def _gone(code: Code, reach: Reach, *, overwrite: bool, delete: bool) -> Iterator[Outcome]:
     """Dashboards that were pushed once and are no longer in the code."""
     known = {board.uid for board in code.boards} | {RULES} | {kind.name for kind in KINDS}
-    for uid in (name for name in reach.project.names("base") if name not in known):
+    for uid in (name for name in reach.project.names("base") if name not in known and "." not in name):
         subject = f"dashboard {uid}"
         reach.told(subject)
         try:
@@ -124,7 +136,7 @@ def _gone(code: Code, reach: Reach, *, overwrite: bool, delete: bool) -> Iterato
         if sides.theirs is not None and not delete:
             yield Outcome(subject, State.MISSING, ("is no longer in the code; push --delete deletes it in Grafana",))
             continue
-        if sides.theirs is not None and not (overwrite or patch.same(sides.theirs, sides.base)):
+        if sides.theirs is not None and not (overwrite or same(sides.theirs, sides.base)):
             yield Outcome(subject, State.REFUSED, (_UNPULLED,))
             continue
         if not reach.dry_run:
@@ -171,12 +183,10 @@ def _kind(kind: Kind, reach: Reach, *, overwrite: bool, secrets: bool) -> Outcom
     needs: list[str] = document.get("needs", [])
     theirs = scrub.scrubbed(reach.alerting.read(kind), ours, "", os.environ).document
     base = (reach.project.agreed(kind.name) or {}).get(kind.name)
-    if base is not None and not patch.same(theirs, base) and not patch.same(theirs, ours) and not overwrite:
+    if base is not None and not same(theirs, base) and not same(theirs, ours) and not overwrite:
         return Outcome(kind.name, State.REFUSED, (_UNPULLED,))
     gone = [key for key in base or {} if key not in ours and key in theirs]
-    changed = [
-        key for key in ours if not patch.same(ours[key], theirs.get(key)) or (secrets and _has(ours[key], needs))
-    ]
+    changed = [key for key in ours if not same(ours[key], theirs.get(key)) or (secrets and _has(ours[key], needs))]
     full = scrub.filled({key: ours[key] for key in changed}, needs, os.environ)
     if not reach.dry_run:
         for key in changed:
@@ -192,8 +202,3 @@ def _kind(kind: Kind, reach: Reach, *, overwrite: bool, secrets: bool) -> Outcom
 
 def _has(document: Any, needs: list[str]) -> bool:  # noqa: ANN401 - JSON
     return bool(scrub.placeholders(document) & set(needs))
-
-
-def _filled(resource: Tree) -> Tree:
-    own = {key: value for key, value in resource.items() if key != "needs"}
-    return scrub.filled(own, resource.get("needs", []), os.environ)  # type: ignore[no-any-return]

@@ -92,8 +92,8 @@ def line(doubt: Doubt) -> str:
             )
 
 
-def shown(value: Any) -> str:  # noqa: ANN401 - JSON
-    """A value in few characters.
+def shown(value: Any, most: int = _SHOWN) -> str:  # noqa: ANN401 - JSON
+    """A value in at most so many characters.
 
     >>> shown("s"), shown(None)
     ('"s"', '(not there)')
@@ -103,7 +103,7 @@ def shown(value: Any) -> str:  # noqa: ANN401 - JSON
     if value is None or value is ABSENT:
         return repr(ABSENT)
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _pruned(code: Code, project: Project, *, dry_run: bool) -> Iterator[Outcome]:
