@@ -136,7 +136,8 @@ def _coded(dashboard: Any, folder: str) -> Coded:  # noqa: ANN401 - whatever a m
 def _slugs(dashboard: Any) -> dict[int, str]:  # noqa: ANN401 - whatever a module has
     named = getattr(dashboard, "slugs", None)
     if callable(named):
-        return {int(number): str(slug) for number, slug in named().items()}
+        given: Any = named()
+        return {int(number): str(slug) for number, slug in given.items()}
     slugs = (getattr(panel, "slug", None) for panel in (dashboard if hasattr(dashboard, "__iter__") else ()))
     return {panel_id(slug): slug for slug in slugs if isinstance(slug, str)}
 
