@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": "otel_trading.cli.doctor:doctor",
     "emergency": "otel_trading.cli.emergency:emergency",
     "flight": "otel_trading.cli.flight:flight",
+    "grafana": "otel_trading.cli.grafana:grafana",
     "health": "otel_trading.cli.health:health",
     "ops": "otel_trading.cli.ops:ops",
     "recover": "otel_trading.cli.flight:recover",

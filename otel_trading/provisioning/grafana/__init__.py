@@ -1,0 +1,1 @@
+"""The round trip: what the code says, what Grafana has, and what people changed there."""
