@@ -38,7 +38,6 @@ def told(line: str) -> str:
 
 @pytest.mark.parametrize("grafana", ["9.5.21", "12.1.0"], indirect=True)
 def test_the_run_through_goes_as_it_says(grafana: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("otel_trading.provisioning.dashboard", reason="the module of the page needs the builder")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     module = Path("mybot/dashboards.py")

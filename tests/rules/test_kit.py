@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from otel_trading.provisioning.boards import BOARDS
 from otel_trading.provisioning.rules.kit import RULES
 from otel_trading.trading.conventions import INSTRUMENTS, prometheus_name
 from tests.rules.names import OTHERS, metrics_of
@@ -160,11 +160,7 @@ def test_every_alert_leads_to_a_panel(name: str) -> None:
     rule = ALERTS[name]
     assert rule.dashboard.startswith("otel-trading-")
     assert rule.panel
-    try:
-        boards = import_module("otel_trading.provisioning.boards").BOARDS
-    except ImportError:
-        return
-    panels = {board.uid: {panel.slug for panel in board} for board in boards}
+    panels = {board.uid: {panel.slug for panel in board} for board in BOARDS}
     assert rule.panel in panels[rule.dashboard]
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from otel_trading.provisioning import Group, Rule
 from otel_trading.provisioning.ids import panel_id
+from otel_trading.provisioning.links import runbook
 from otel_trading.provisioning.rules import grafana, rendering
 from otel_trading.provisioning.rules.channels import VARIABLES
 from otel_trading.provisioning.rules.kit import RULES
@@ -73,7 +74,7 @@ def test_alerts_have_what_those_who_read_them_need() -> None:
         for rule in group["rules"]:
             if "alert" in rule:
                 assert rule["labels"]["severity"] in {"critical", "warning", "info"}
-                assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
+                assert rule["annotations"]["runbook_url"] == runbook(rule["alert"])
                 assert re.fullmatch(r"/d/otel-trading-[a-z-]+\?viewPanel=\d+", rule["annotations"]["dashboard"])
 
 

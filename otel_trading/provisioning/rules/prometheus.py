@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from otel_trading.provisioning.ids import panel_id
+from otel_trading.provisioning.links import DOCS
 from otel_trading.provisioning.rules import durations
 from otel_trading.provisioning.rules.documents import dump
 from otel_trading.provisioning.rules.model import Case, Group, Recording, Rule
@@ -14,7 +15,7 @@ from otel_trading.provisioning.rules.scaling import scaled, scaled_duration
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RUNBOOKS = "docs/runbooks"
+RUNBOOKS = f"{DOCS}/runbooks"
 _PLACE = re.compile(r"{{\s*\$labels\.(\w+)\s*}}")
 _VALUE = re.compile(r"{{\s*\$value[^}]*}}")
 _NO_DATA = "1h"
