@@ -13,7 +13,7 @@ from tests.demo.test_demo_command import FRAMES, run
 from tests.demo.venue.venue_clients import recordings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from otel_trading.stack import Stack
@@ -26,8 +26,11 @@ VENUES = {"binance": "spot", "binanceusdm": "perp"}
 
 
 @pytest.fixture(scope="module")
-def summary(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return played(stack, tmp_path_factory.mktemp("demo"), "--seconds", "25")
+def summary(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with pytest.MonkeyPatch.context() as patch:  # what others left is sent, too, and emitted by nobody here
+        patch.setenv("OTEL_TRADING_FLIGHT_FOLDER", str(tmp_path_factory.mktemp("flight")))
+        patch.setenv("OTEL_TRADING_SPOOL_FOLDER", str(tmp_path_factory.mktemp("spool")))
+        yield played(stack, tmp_path_factory.mktemp("demo"), "--seconds", "25")
 
 
 def played(stack: Stack, folder: Path, *arguments: str) -> dict[str, Any]:
