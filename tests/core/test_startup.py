@@ -122,7 +122,7 @@ def test_other_options_reconfigure_and_lose_nothing(configured: Configure, recei
         assert [metric.sum.data_points[0].as_int for metric in second.metrics("bot.frames")] == [3]
 
 
-SHORT_LIVED = ("otel-ops-work", "otel-check", "otel-alerts-", "otel-probe")
+SHORT_LIVED = ("otel-ops-work", "otel-check", "otel-alerts-", "otel-alert-", "otel-probe")
 
 
 def test_reconfiguring_leaks_no_thread(configured: Configure) -> None:

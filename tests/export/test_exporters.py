@@ -74,7 +74,7 @@ def test_log_records_and_metrics_go_the_same_way(receiver: Receiver, options: di
         eventually(lambda: receiver.counted("metrics")["bot.latency"] == 1)
         (metric,) = receiver.items("metrics")
         assert metric.WhichOneof("data") == "exponential_histogram"  # as ``configure()`` has it
-        assert (logs.account().sent, metrics.account().sent) == (1, 1)
+        eventually(lambda: (logs.account().sent, metrics.account().sent) == (1, 1))
     finally:
         logger.removeHandler(handler)
         meters.shutdown()
