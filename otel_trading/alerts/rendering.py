@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from otel_trading import redaction
@@ -129,6 +129,20 @@ def render(notification: Notification, service: str) -> Rendered:
         alert=alert,
         grouped=grouped[:_GROUPED],
     )
+
+
+def plain(alert: AlertPayload) -> dict[str, Any]:
+    """An alert as JSON has it."""
+    return {
+        "level": str(alert.level),
+        "title": alert.title,
+        "message": alert.message,
+        "timestamp": alert.timestamp.isoformat(),
+        "fields": dict(alert.fields),
+        "rule": alert.rule,
+        "subject": alert.subject,
+        "state": alert.state,
+    }
 
 
 def without_secrets(alert: AlertPayload) -> AlertPayload:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from otel_trading.alerts.model import AlertLevel, AlertPayload, Notification
-from otel_trading.alerts.rendering import without_secrets
+from otel_trading.alerts.rendering import plain, without_secrets
 from otel_trading.folders import prepared, state_folder
 
 if TYPE_CHECKING:
@@ -105,10 +105,10 @@ class Spool:
 
     def close(self) -> None:
         """Let the file go; one in which nothing waits is removed. What is left is the next start's."""
+        self._closed = True
+        if self._file is None:  # who has none waits for no disk
+            return
         with self._lock:
-            self._closed = True
-            if self._file is None:
-                return
             with suppress(OSError):
                 if os.fstat(self._file).st_size == 0:
                     self._path().unlink(missing_ok=True)
@@ -182,16 +182,7 @@ def posted(notification: Notification, channels: tuple[str, ...], now: float) ->
         "channels": list(channels),
         "kind": notification.kind,
         "posted": now,
-        "alert": {
-            "level": str(alert.level),
-            "title": alert.title,
-            "message": alert.message,
-            "timestamp": alert.timestamp.isoformat(),
-            "fields": dict(alert.fields),
-            "rule": alert.rule,
-            "subject": alert.subject,
-            "state": alert.state,
-        },
+        "alert": plain(alert),
     }
 
 

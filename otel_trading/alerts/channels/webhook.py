@@ -17,6 +17,7 @@ from otel_trading.alerts.channels.base import CONFIG, Channel, Secret, Url
 from otel_trading.alerts.channels.errors import Receipt
 from otel_trading.alerts.channels.posting import encoded, post, refused
 from otel_trading.alerts.pace import Rate
+from otel_trading.alerts.rendering import plain
 
 if TYPE_CHECKING:
     from otel_trading.alerts.model import AlertPayload
@@ -106,14 +107,4 @@ def _key(secret: str) -> bytes:
 
 
 def _alert(alert: AlertPayload) -> dict[str, Any]:
-    return {
-        "level": str(alert.level),
-        "title": alert.title,
-        "message": alert.message,
-        "timestamp": alert.timestamp.isoformat(),
-        "fields": dict(alert.fields),
-        "rule": alert.rule,
-        "subject": alert.subject,
-        "key": alert.key,
-        "state": alert.state,
-    }
+    return {**plain(alert), "key": alert.key}
