@@ -87,7 +87,7 @@ def settable_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the wall clock that can be set, to be preloaded."""
     compiler = shutil.which("cc")
     if compiler is None:
-        pytest.skip("needs a C compiler")
+        pytest.skip("there is no C compiler; run: apt-get install gcc")
     built = tmp_path_factory.mktemp("clock") / "clock.so"
     source = Path(__file__).with_name("settable_clock.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", built, source, "-ldl"], check=True)

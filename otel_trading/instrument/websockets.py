@@ -56,7 +56,7 @@ def _patch_legacy(patches: Patches, links: Links, module: Any) -> None:  # noqa:
 def _patch_coroutines(patches: Patches, links: Links, client: Any) -> None:  # noqa: ANN401 - a class
     for name, make in (
         ("recv", _received),
-        ("recv_streaming", _streamed),
+        ("recv_streaming", partial(_streamed, watched=_watched)),
         ("send", _sent),
         ("ping", _sent),
         ("pong", _sent),
@@ -75,7 +75,7 @@ def _patch_threads(patches: Patches, links: Links, module: Any) -> None:  # noqa
     client = module.ClientConnection
     for name, make in (
         ("recv", _received_here),
-        ("recv_streaming", _streamed_here),
+        ("recv_streaming", partial(_streamed, watched=_watched_here)),
         ("send", _sent_here),
         ("ping", _sent_here),
         ("pong", _sent_here),
@@ -137,12 +137,12 @@ def _received(original: Any, links: Links) -> Any:  # noqa: ANN401
     return recv
 
 
-def _streamed(original: Any, links: Links) -> Any:  # noqa: ANN401
+def _streamed(original: Any, links: Links, watched: Any) -> Any:  # noqa: ANN401
     @wraps(original)
     def recv_streaming(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         link = links.of(self, _url)
         parts = original(self, *args, **kwargs)
-        return parts if link is None else _watched(parts, link)
+        return parts if link is None else watched(parts, link)
 
     return recv_streaming
 
@@ -211,16 +211,6 @@ def _received_here(original: Any, links: Links) -> Any:  # noqa: ANN401
         return message
 
     return recv
-
-
-def _streamed_here(original: Any, links: Links) -> Any:  # noqa: ANN401
-    @wraps(original)
-    def recv_streaming(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        link = links.of(self, _url)
-        parts = original(self, *args, **kwargs)
-        return parts if link is None else _watched_here(parts, link)
-
-    return recv_streaming
 
 
 def _watched_here(parts: Any, link: Link) -> Iterator[Any]:  # noqa: ANN401

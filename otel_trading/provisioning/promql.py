@@ -25,8 +25,8 @@ def quantile(q: float, instrument: str, *, matchers: str = "", by: Iterable[str]
 or histogram_quantile(0.95, sum by (job, le) (rate(trading_order_ack_duration_seconds_bucket[5m])))
     """
     name, labels = prometheus_name(instrument), list(by)
-    native = f"histogram_quantile({q:g}, sum {_by(labels)}(rate({name}{_in(matchers)}[{window}])))"
-    classic = f"histogram_quantile({q:g}, sum {_by(labels, 'le')}(rate({name}_bucket{_in(matchers)}[{window}])))"
+    native = f"histogram_quantile({q:g}, sum {_by(labels)}(rate({name}{matching(matchers)}[{window}])))"
+    classic = f"histogram_quantile({q:g}, sum {_by(labels, 'le')}(rate({name}_bucket{matching(matchers)}[{window}])))"
     return f"{native} or {classic}"
 
 
@@ -37,9 +37,7 @@ def count(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window
     histogram_count(sum (rate(trading_order_ack_duration_seconds[5m]))) \
 or sum (rate(trading_order_ack_duration_seconds_count[5m]))
     """
-    name, labels = prometheus_name(instrument), list(by)
-    native = f"histogram_count(sum {_by(labels)}(rate({name}{_in(matchers)}[{window}])))"
-    return f"{native} or sum {_by(labels)}(rate({name}_count{_in(matchers)}[{window}]))"
+    return _of_all("count", instrument, matchers, by, window)
 
 
 def total(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window: str = RATE) -> str:
@@ -49,9 +47,7 @@ def total(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window
     histogram_sum(sum (rate(trading_order_ack_duration_seconds[5m]))) \
 or sum (rate(trading_order_ack_duration_seconds_sum[5m]))
     """
-    name, labels = prometheus_name(instrument), list(by)
-    native = f"histogram_sum(sum {_by(labels)}(rate({name}{_in(matchers)}[{window}])))"
-    return f"{native} or sum {_by(labels)}(rate({name}_sum{_in(matchers)}[{window}]))"
+    return _of_all("sum", instrument, matchers, by, window)
 
 
 def mean(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window: str = RATE) -> str:
@@ -76,8 +72,8 @@ def heat(instrument: str, *, matchers: str = "", window: str = RATE) -> str:
 or sum by (le) (rate(trading_order_ack_duration_seconds_bucket[5m]))
     """
     name = prometheus_name(instrument)
-    classic = f"sum by (le) (rate({name}_bucket{_in(matchers)}[{window}]))"
-    return f"sum(rate({name}{_in(matchers)}[{window}])) or {classic}"
+    classic = f"sum by (le) (rate({name}_bucket{matching(matchers)}[{window}]))"
+    return f"sum(rate({name}{matching(matchers)}[{window}])) or {classic}"
 
 
 def rate(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window: str = RATE) -> str:
@@ -86,21 +82,25 @@ def rate(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window:
     >>> print(rate("trading.order.submissions", by=["job"], window="5m"))
     sum by (job) (rate(trading_order_submissions_total[5m]))
     """
-    return f"sum {_by(by)}(rate({prometheus_name(instrument)}{_in(matchers)}[{window}]))"
+    return f"sum {_by(by)}(rate({prometheus_name(instrument)}{matching(matchers)}[{window}]))"
 
 
-def happened(instrument: str, *, matchers: str = "", by: Iterable[str] = (), window: str = "$__range") -> str:
+def happened(
+    instrument: str, *, matchers: str = "", by: Iterable[str] = (), window: str = "$__range", lasting: bool = True
+) -> str:
     """How often something happened within the window, by default the time that is shown; the first time, too.
 
     A counter that nothing was counted on is not there, and begins with one: ``increase`` misses what a series has when
-    it appears, which is all there is of what happens once.
+    it appears, which is all there is of what happens once. What is ``lasting`` counts also when its series has ended
+    since.
 
     >>> print(happened("trading.halts", window="1h"))
     sum ((last_over_time(trading_halts_total[1h]) unless trading_halts_total offset 1h) \
 or increase(trading_halts_total[1h]))
     """
-    series = f"{prometheus_name(instrument)}{_in(matchers)}"
-    new = f"(last_over_time({series}[{window}]) unless {series} offset {window})"
+    series = f"{prometheus_name(instrument)}{matching(matchers)}"
+    last = f"last_over_time({series}[{window}])" if lasting else series
+    new = f"({last} unless {series} offset {window})"
     return f"sum {_by(by)}({new} or increase({series}[{window}]))"
 
 
@@ -110,7 +110,7 @@ def value(instrument: str, *, matchers: str = "", by: Iterable[str] = (), fold: 
     >>> print(value("trading.position.active", by=["trading_venue_name"]))
     sum by (trading_venue_name) (trading_position_active)
     """
-    return f"{fold} {_by(by)}({prometheus_name(instrument)}{_in(matchers)})"
+    return f"{fold} {_by(by)}({prometheus_name(instrument)}{matching(matchers)})"
 
 
 def state(instrument: str, label: str, states: Sequence[str], *, matchers: str = "", by: Iterable[str] = ()) -> str:
@@ -120,10 +120,17 @@ def state(instrument: str, label: str, states: Sequence[str], *, matchers: str =
     max ((trading_state{trading_state_value="active"} == 1) * 0 or (trading_state{trading_state_value="halted"} == 1))
     """
     name = prometheus_name(instrument)
-    matched = [_in(matchers, f'{label}="{each}"') for each in states]
+    matched = [matching(matchers, f'{label}="{each}"') for each in states]
     held = [f"({name}{each} == 1)" for each in matched]
     numbered = [each if place == 1 else f"{each} * {place}" for place, each in enumerate(held)]
     return f"max {_by(by)}({' or '.join(numbered)})"
+
+
+def _of_all(part: str, instrument: str, matchers: str, by: Iterable[str], window: str) -> str:
+    """A part of all histograms together: their ``count``, their ``sum``."""
+    name, labels, selected = prometheus_name(instrument), list(by), matching(matchers)
+    native = f"histogram_{part}(sum {_by(labels)}(rate({name}{selected}[{window}])))"
+    return f"{native} or sum {_by(labels)}(rate({name}_{part}{selected}[{window}]))"
 
 
 def _by(labels: Iterable[str], *more: str) -> str:
@@ -131,6 +138,11 @@ def _by(labels: Iterable[str], *more: str) -> str:
     return f"by ({', '.join(names)}) " if names else ""
 
 
-def _in(*matchers: str) -> str:
+def matching(*matchers: str) -> str:
+    """What selects series, in braces; nothing where nothing is asked of them.
+
+    >>> matching('job="bot"', "", 'le="1"'), matching("")
+    ('{job="bot", le="1"}', '')
+    """
     given = ", ".join(each for each in matchers if each)
     return f"{{{given}}}" if given else ""

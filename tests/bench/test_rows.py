@@ -154,7 +154,9 @@ def test_the_lag_of_a_loop_has_all_figures(bench: Bench) -> None:
         assert figures["p50_us"] <= figures["p99_us"] <= figures["p999_us"]
 
 
-@pytest.mark.skipif(find_binary("collector") is None, reason="the Collector is not built")
+@pytest.mark.skipif(
+    find_binary("collector") is None, reason="the Collector is not built; run: otel-trading stack build"
+)
 def test_a_collector_takes_what_is_sent() -> None:
     """It listens as long as its block."""
     binary = find_binary("collector")

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import resource
 import shutil
 import subprocess
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_trading._native import Spool
+from tests.disks import fill, mounted
 from tests.export.spools import SECOND, drain, later, totals
 from tests.forks import in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@contextmanager
-def mounted(place: Path, options: str) -> Iterator[Path]:
-    """A small file system of its own, where this user may mount one."""
-    place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip(f"only root can mount a small disk: {made.stderr.decode().strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_full_disk_costs_nothing_while_there_is_memory(tmp_path: Path) -> None:
@@ -80,7 +65,7 @@ def test_low_parcels_on_a_full_disk_go_before_important_ones(tmp_path: Path) -> 
         spool = Spool(disk / "spool", "bot", budget=1 << 20, memory=150_000)
         low = [spool.append("logs", "low", 1, bytes(60_000)) for _ in range(10)]
         assert all(spool.durable(number) for number in low)
-        _fill(disk / "ballast")
+        fill(disk / "ballast")
         important = [spool.append("logs", "important", 1, bytes(60_000)) for _ in range(6)]
         assert totals(spool)["there"] + totals(spool)["disk_unavailable"] == 16
         assert {lane for _, lane, _ in spool.stats()["dropped"]} == {"low"}
@@ -198,7 +183,7 @@ def test_whatever_happens_on_a_small_disk_everything_is_counted(tmp_path: Path, 
             elif choice == 9:
                 (disk / "ballast").unlink(missing_ok=True)
             elif choice == 10 and not (disk / "ballast").exists():
-                _fill(disk / "ballast")
+                fill(disk / "ballast")
             else:
                 now += 2 * SECOND
                 spool.maintain(now)
@@ -212,10 +197,3 @@ def test_whatever_happens_on_a_small_disk_everything_is_counted(tmp_path: Path, 
         assert len({parcel.number for parcel in found}) == len(found) == there
         spool.close()
         assert list((disk / "spool").iterdir()) == []
-
-
-def _fill(path: Path) -> None:
-    """Leave no room on a disk."""
-    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))

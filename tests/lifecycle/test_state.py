@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from otel_trading.lifecycle import StateError, StateFile, exact
+from tests.disks import mounted
 from tests.environment import bare
-from tests.export.test_spool_disks import mounted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ import pytest
 from otel_trading._native import change_latch, read_latch
 from otel_trading.risk.emergency import Emergency
 from otel_trading.risk.state import file_of, read, services
+from tests.disks import mounted
 from tests.forks import in_child
 
 if TYPE_CHECKING:
@@ -39,18 +40,6 @@ def begun(folder: Path) -> Iterator[Emergency]:
     emergency.begin()
     yield emergency
     assert emergency.close(WAIT)
-
-
-@contextmanager
-def mounted(place: Path, options: str) -> Iterator[Path]:
-    place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip(f"only root can mount a small disk: {made.stderr.decode().strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def fill(disk: Path) -> None:

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-import sys
-from typing import TYPE_CHECKING
-
 import pytest
-import requests
 
-from otel_trading.bench.sink import collector, free_port
-from otel_trading.stack.binaries import find_binary
-from tests.environment import bare
-from tests.stack.sending import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.stack.rates import all_taken
 
 pytestmark = pytest.mark.stack
 
@@ -53,35 +40,8 @@ print(json.dumps({{
 """
 
 
-@pytest.fixture
-def counting(backends: None) -> Iterator[tuple[str, str]]:
-    """A Collector that has nothing to do but to take spans in, and the address where it says how many."""
-    binary = find_binary("collector")
-    assert binary is not None
-    port = free_port()
-    with collector(binary, counts_port=port) as url:
-        yield url, f"http://127.0.0.1:{port}/metrics"
-
-
-def accepted(url: str) -> int:
-    """How many spans a Collector took."""
-    found = re.findall(
-        r"^otelcol_receiver_accepted_spans_total\{.*\} (\S+)$", requests.get(url, timeout=10).text, re.MULTILINE
-    )
-    return sum(int(float(count)) for count in found)
-
-
-def test_none_of_fifty_thousand_spans_a_second_is_lost(counting: tuple[str, str]) -> None:
+@pytest.mark.usefixtures("backends")
+def test_none_of_fifty_thousand_spans_a_second_is_lost() -> None:
     """The rate is that of the machine; the count is exact, by the bot and by the receiver."""
-    endpoint, counts = counting
-    run = subprocess.run(
-        [sys.executable, "-c", BOT, endpoint], env=bare(), capture_output=True, text=True, timeout=200, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    told = json.loads(run.stdout)
+    told = all_taken(BOT, "spans")
     print(f"{told['rate']:,.0f} spans a second, {told['made']:,} spans")  # noqa: T201 - what was achieved, with -s
-    assert told["made"] > 0
-    assert told["dropped"] == {}
-    assert told["made"] == told["emitted"] == told["sent"]
-    eventually(lambda: accepted(counts) >= told["made"])
-    assert accepted(counts) == told["made"]

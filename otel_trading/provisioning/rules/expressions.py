@@ -6,6 +6,8 @@ A counter's series begins when something first happens, with 1: ``increase()`` h
 
 from __future__ import annotations
 
+from otel_trading.provisioning import promql
+from otel_trading.provisioning.promql import matching
 from otel_trading.trading.conventions import prometheus_name
 
 BOT = "job, instance"
@@ -15,24 +17,19 @@ VENUE = "job, instance, trading_venue_name"
 """The labels of a venue as one run of a bot sees it."""
 
 
-def _selected(name: str, matchers: str) -> str:
-    return f"{name}{{{matchers}}}" if matchers else name
-
-
 def happened(instrument: str, by: str, *, window: str = "10m", matchers: str = "") -> str:
     """How often something happened within the window, the first time counted.
 
     >>> print(happened("trading.halts", "job", window="5m"))
     sum by (job) ((trading_halts_total unless trading_halts_total offset 5m) or increase(trading_halts_total[5m]))
     """
-    series = _selected(prometheus_name(instrument), matchers)
-    return f"sum by ({by}) (({series} unless {series} offset {window}) or increase({series}[{window}]))"
+    return promql.happened(instrument, matchers=matchers, by=[by], window=window, lasting=False)
 
 
 def measured(instrument: str, by: str, *, window: str = "10m", matchers: str = "") -> str:
     """How many measurements a histogram got within the window, the first one counted."""
     name = prometheus_name(instrument)
-    native, classic = _selected(name, matchers), _selected(f"{name}_count", matchers)
+    native, classic = f"{name}{matching(matchers)}", f"{name}_count{matching(matchers)}"
     return (
         f"sum by ({by}) ("
         f"histogram_count({native} unless {native} offset {window}) or histogram_count(increase({native}[{window}])) "
@@ -48,7 +45,7 @@ def rate(instrument: str, by: str, *, window: str = "5m", matchers: str = "") ->
 or rate(trading_order_ack_duration_seconds_count[5m]))
     """
     name = prometheus_name(instrument)
-    native, classic = _selected(name, matchers), _selected(f"{name}_count", matchers)
+    native, classic = f"{name}{matching(matchers)}", f"{name}_count{matching(matchers)}"
     return f"sum by ({by}) (histogram_count(rate({native}[{window}])) or rate({classic}[{window}]))"
 
 
@@ -71,8 +68,8 @@ or rate(trading_order_ack_duration_seconds_bucket{le=~"1(.0)?"}[5m]))
         allowed = ", ".join(f"{each:g}" for each in bounds)
         raise ValueError(f"within({instrument!r}): bound={bound!r} is not allowed; allowed is one of {allowed}")
     name = prometheus_name(instrument)
-    native = _selected(name, matchers)
+    native = f"{name}{matching(matchers)}"
     whole = f"{bound:g}(.0)?" if float(bound).is_integer() else f"{bound:g}"
-    classic = _selected(f"{name}_bucket", ", ".join(part for part in (matchers, f'le=~"{whole}"') if part))
+    classic = name + "_bucket" + matching(matchers, f'le=~"{whole}"')
     part = f"histogram_fraction(0, {bound:g}, rate({native}[{window}])) * histogram_count(rate({native}[{window}]))"
     return f"sum by ({by}) ({part} or rate({classic}[{window}]))"

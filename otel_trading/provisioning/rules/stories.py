@@ -68,6 +68,21 @@ def gauge(
     )
 
 
+def failing(
+    name: str, labels: Mapping[str, str], *, told: Mapping[str, str] | None = None, value: str = "",
+    values: str = "0x19 1+1x20 20x100", fires: str = "6m",
+) -> Case:  # fmt: skip
+    """A counter that was always 0 grows for five minutes; ``told`` are the labels of the alert where they differ."""
+    return Case(
+        series={series(name, labels): values},
+        labels=labels if told is None else told,
+        value=value,
+        quiet=(QUIET,),
+        fires=fires,
+        resolved=RESOLVED,
+    )
+
+
 def first(name: str, labels: Mapping[str, str], *, told: Mapping[str, str] | None = None, value: str = "1") -> Case:
     """Something happens for the first time: its series begins with 1."""
     return Case(

@@ -13,8 +13,7 @@ import pytest
 from otel_trading.logs.files.file import JsonFile
 from otel_trading.logs.files.janitor import JANITOR
 from otel_trading.logs.files.rotation import Rotation
-from tests.export.test_spool_disks import _fill as fill
-from tests.export.test_spool_disks import mounted
+from tests.disks import fill, mounted
 from tests.forks import in_child
 from tests.logs.files.numbered import line, lines, numbers, parts
 from tests.logs.files.test_file import Clock

@@ -129,17 +129,11 @@ STACK = Group(
             dashboard=_BOARD,
             panel="collector-accepted",
             cases=(
-                Case(
-                    series={
-                        stories.series(
-                            "otelcol_receiver_refused_spans_total", {"receiver": "otlp"}
-                        ): "0x19 100x20 100x100"
-                    },
-                    labels={"receiver": "otlp"},
+                stories.failing(
+                    "otelcol_receiver_refused_spans_total",
+                    {"receiver": "otlp"},
                     value="100",
-                    quiet=("4m",),
-                    fires="6m",
-                    resolved="25m",
+                    values="0x19 100x20 100x100",
                 ),
             ),
         ),
@@ -152,16 +146,10 @@ STACK = Group(
             dashboard=_BOARD,
             panel="rule-evaluation",
             cases=(
-                Case(
-                    series={
-                        stories.series(
-                            "prometheus_rule_evaluation_failures_total", {"job": "prometheus", "rule_group": "orders"}
-                        ): "0x19 1+1x20 20x100"
-                    },
-                    labels={"rule_group": "orders"},
-                    quiet=("4m",),
-                    fires="6m",
-                    resolved="25m",
+                stories.failing(
+                    "prometheus_rule_evaluation_failures_total",
+                    {"job": "prometheus", "rule_group": "orders"},
+                    told={"rule_group": "orders"},
                 ),
             ),
         ),
@@ -178,16 +166,11 @@ STACK = Group(
             dashboard=_BOARD,
             panel="notifications-sent",
             cases=(
-                Case(
-                    series={
-                        stories.series(
-                            "prometheus_notifications_errors_total", {"instance": "p", "alertmanager": "a"}
-                        ): "0x19 1+1x20 20x100"
-                    },
-                    labels={"instance": "p"},
-                    quiet=("4m",),
+                stories.failing(
+                    "prometheus_notifications_errors_total",
+                    {"instance": "p", "alertmanager": "a"},
+                    told={"instance": "p"},
                     fires="8m",
-                    resolved="25m",
                 ),
             ),
         ),
@@ -213,16 +196,10 @@ STACK = Group(
             dashboard=_BOARD,
             panel="notifications-sent",
             cases=(
-                Case(
-                    series={
-                        stories.series(
-                            "alertmanager_notifications_failed_total", {"integration": "slack", "reason": "clientError"}
-                        ): "0x19 1+1x20 20x100"
-                    },
-                    labels={"integration": "slack"},
-                    quiet=("4m",),
-                    fires="6m",
-                    resolved="25m",
+                stories.failing(
+                    "alertmanager_notifications_failed_total",
+                    {"integration": "slack", "reason": "clientError"},
+                    told={"integration": "slack"},
                 ),
             ),
         ),
@@ -246,15 +223,8 @@ STACK = Group(
             dashboard=_BOARD,
             panel="backend-ingestion",
             cases=(
-                Case(
-                    series={
-                        stories.series("loki_discarded_samples_total", {"reason": "rate_limited"}): "0x19 50x120",
-                    },
-                    labels={"reason": "rate_limited"},
-                    value="50",
-                    quiet=("4m",),
-                    fires="6m",
-                    resolved="25m",
+                stories.failing(
+                    "loki_discarded_samples_total", {"reason": "rate_limited"}, value="50", values="0x19 50x120"
                 ),
             ),
         ),
