@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import shutil
+import tempfile
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -170,10 +171,11 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
     """Start the browser with a profile of its own, and end it."""
     program = find()
     assert program is not None, INSTALL
-    environment = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+    sockets = tempfile.mkdtemp(prefix="browser-")  # sockets want a short path, which a test's folder has not
+    homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(folder))
     process = await asyncio.create_subprocess_exec(
         *(program, *_FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"),
-        env=environment,
+        env={**os.environ, **homes, "TMPDIR": sockets},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
@@ -186,6 +188,7 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
         await process.wait()
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 async def _port(file: Path, process: asyncio.subprocess.Process) -> int:
