@@ -62,7 +62,9 @@ test: setup services browser  ## Build the backends once, then run every check a
 	@$(BIN)/otel-trading stack build
 	@$(MAKE) --no-print-directory check
 	@cargo test $(WORKSPACE)
-	@$(BIN)/python -m pytest --numprocesses $(TESTS_AT_ONCE) --dist loadfile --max-worker-restart 0 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TESTS_AT_ONCE) --dist loadfile --max-worker-restart 0 $(ARGS) \
+		|| { [ $$? = 1 ] && echo "What failed once more, one at a time: what passes now wants more of the machine than it got" \
+			&& $(BIN)/python -m pytest --last-failed; }
 
 soak: setup  ## Optional: what only shows after very many spans, many minutes
 	@$(BIN)/python -m pytest -m soak -s $(ARGS)

@@ -71,6 +71,7 @@ __all__ = [
     "scan_frame",
     "sweep_flights",
     "venue_clock",
+    "wake_for",
     "wall_ns",
 ]
 
@@ -91,6 +92,7 @@ def refine(histogram: Histogram, max_size: int, max_scale: int) -> None: ...
 def scan_frame(
     message: object, whole: bool = True, /
 ) -> tuple[tuple[str | None, str | None], int] | Literal[False] | None: ...
+def wake_for(signal: int) -> bool: ...
 def wall_ns() -> int: ...
 def change_latch(
     path: str | PathLike[str], engaged: bool, reason: str, by: str, since_ns: int | None = None

@@ -119,9 +119,10 @@ class Exits:
             return  # it raises KeyboardInterrupt or cancels the bot's tasks, and the process ends as usual
         from otel_trading._native import end_by
         from otel_trading.logs.sinks import reopen_files
+        from otel_trading.signals import handle
 
         handler = _Handler(self._telemetry, current, end_by, reopen_files, self._hand_over)
-        signal.signal(number, handler)
+        handle(number, handler)
         self._handlers[number] = handler
 
     def _hand_over(self, number: int, frame: FrameType | None) -> bool:

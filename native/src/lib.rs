@@ -17,6 +17,7 @@ mod names;
 mod pump;
 mod recordings;
 mod redaction;
+mod signals;
 mod spool;
 mod tracing;
 mod trading;
@@ -34,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clock::hold_ticks, module)?)?;
     module.add_function(wrap_pyfunction!(exits::end_by, module)?)?;
     module.add_function(wrap_pyfunction!(exits::keep_for_ever, module)?)?;
+    module.add_function(wrap_pyfunction!(signals::wake_for, module)?)?;
     events::register(module)?;
     fields::register(module)?;
     latch::register(module)?;

@@ -333,10 +333,10 @@ class Office:
                 outcome: Outcome = "failed" if worker is None else "uncertain"
                 self.accounts.note(each.channel, item, outcome)
                 self.accounts.lament(item, {each.channel: item.error}, outcome)
+                self._scribble(noted("done", notification, each.channel))
                 continue
             if (each.channel, item.key) not in begun:
                 worker.know(item.key)
-            self._scribble(posted(notification, (each.channel,), each.posted))
             self.accounts.begin(notification.id, (each.channel,))
             worker.add(item)
 

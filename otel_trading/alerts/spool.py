@@ -92,16 +92,16 @@ class Spool:
             os.write(self._file, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
     def adopt(self, now: float) -> list[Left]:
-        """Take over what dead processes of the same bot left; their files are gone then."""
+        """Take over what dead processes of the same bot left: it stands in the own file, then theirs are gone."""
         folder = self._folder()
-        found: list[Left] = []
+        found: dict[tuple[str, str], Left] = {}
         with self._lock:
             if self._closed or not folder.is_dir():
                 return []
             for path in sorted(folder.glob(f"{self._service}.*.jsonl"))[:_MOST_FILES]:
                 with suppress(OSError):
-                    found += self._taken_over(path, now)
-        return sorted(found, key=lambda left: left.posted)
+                    self._take_over(path, now, found)
+        return sorted(found.values(), key=lambda left: left.posted)
 
     def close(self) -> None:
         """Let the file go; one in which nothing waits is removed. What is left is the next start's."""
@@ -156,17 +156,36 @@ class Spool:
         os.close(file)
         return None
 
-    def _taken_over(self, path: Path, now: float) -> list[Left]:
-        if path == self._path() and self._file is not None:
-            return []
+    def _take_over(self, path: Path, now: float, found: dict[tuple[str, str], Left]) -> None:
+        own = path == self._path()
+        if own and self._file is not None:
+            return
+        file = self._locked() if own else self._locked_by_nobody(path)
+        if file is None:
+            return
+        left = {(each.notification.id, each.channel): each for each in _left(os.read(file, _MOST_BYTES), now)}
+        if own:  # of an earlier process with the same number, or of this one before it was closed
+            self._file = file
+            self._waiting |= left.keys()
+        else:
+            try:
+                with suppress(OSError):  # a full disk has room again once the other file is gone
+                    self._write([line for each in left.values() for line in _standing(each)])
+                path.unlink()
+            finally:
+                os.close(file)
+        for key, each in left.items():  # who was killed while it took over left both files
+            each.tried |= key in found and found[key].tried
+            found[key] = each
+
+    def _locked_by_nobody(self, path: Path) -> int:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            text = os.read(file, _MOST_BYTES).decode("utf-8", "replace")
-            path.unlink()
-        finally:
+        except OSError:
             os.close(file)
-        return list(_left(text, now))
+            raise
+        return file
 
 
 def _file_name(service: str) -> str:
@@ -191,9 +210,16 @@ def noted(what: str, notification: Notification, channel: str) -> dict[str, Any]
     return {"what": what, "id": notification.id, "channels": [channel]}
 
 
-def _left(text: str, now: float) -> Iterator[Left]:
+def _standing(left: Left) -> Iterator[dict[str, Any]]:
+    """The lines of what is left."""
+    yield posted(left.notification, (left.channel,), left.posted)
+    if left.tried:
+        yield noted("try", left.notification, left.channel)
+
+
+def _left(content: bytes, now: float) -> Iterator[Left]:
     entries: dict[str, _Entry] = {}
-    for line in text.splitlines():
+    for line in content.decode("utf-8", "replace").splitlines():
         with suppress(ValueError, KeyError, TypeError, AttributeError):  # torn by the end of the process, or edited
             _take(json.loads(line), entries)
     for entry in entries.values():
@@ -220,7 +246,8 @@ def _take(line: dict[str, Any], entries: dict[str, _Entry]) -> None:
             kind = cast("Any", line["kind"] if line["kind"] in kinds else "first")
             channels = tuple(map(str, line["channels"]))
             notification = Notification(alert, channels, kind, id=str(line["id"]))
-            entries[line["id"]] = _Entry(notification, float(line["posted"]), dict.fromkeys(channels, False))
+            entry = entries.setdefault(line["id"], _Entry(notification, float(line["posted"])))
+            entry.waiting |= dict.fromkeys(channels, False)
         case "try" | "failed":
             for channel in set(line["channels"]) & entries[line["id"]].waiting.keys():
                 entries[line["id"]].waiting[channel] = line["what"] == "try"

@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from otel_trading._native import end_by
+from otel_trading.signals import handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,7 +41,7 @@ class Signals:
                 continue
             handler = _Handler(self._asks, current)
             try:
-                signal.signal(number, handler)
+                handle(number, handler)
             except ValueError:  # another thread than the main one: what Exits has is handed over by it
                 return
             self._handlers[number] = handler

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Any
 
+from otel_trading.signals import handle
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -29,7 +31,7 @@ class StopSignal:
         if number is None:
             return None
         try:
-            self._previous = signal.signal(number, self._handle)
+            self._previous = handle(number, self._handle)
         except ValueError:
             return f"emergency_signal={name} is not handled: configure() runs in another thread than the main one"
         self._number = number

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import random
 import signal
 import threading
@@ -305,6 +306,39 @@ def test_a_handler_of_the_loop_keeps_working(start: Start, receiver: OtlpReceive
         bot.ready().process.send_signal(signal.SIGTERM)
         assert bot.ended()[:2] == (0, "stopped in order\n")
     assert all_arrived(receiver)
+
+
+ASLEEP = """
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # another thread is told: this one sleeps on
+print("asleep", flush=True)
+time.sleep(600)
+"""
+IN_A_CHILD = """
+child = os.fork()
+if child == 0:
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    {asleep}
+print(child, flush=True)
+os.waitpid(child, 0)
+"""
+
+
+def test_a_signal_that_comes_as_the_bot_goes_to_sleep_ends_the_sleep(start: Start, receiver: OtlpReceiver) -> None:
+    """CPython notes it and calls no handler before the sleep is over."""
+    with start(BOT + ASLEEP) as bot:
+        assert bot.ready().line() == "asleep"
+        bot.process.send_signal(signal.SIGTERM)
+        assert bot.ended()[0] == -signal.SIGTERM
+    assert all_arrived(receiver)
+
+
+def test_so_it_is_in_a_forked_child(start: Start) -> None:
+    """Which has none of its parent's timers."""
+    with start(BOT + IN_A_CHILD.format(asleep=ASLEEP.replace("\n", "\n    "))) as bot:
+        lines = {bot.ready().line(), bot.line()}
+        child = int(next(iter(lines - {"asleep"})))
+        os.kill(child, signal.SIGTERM)
+        assert bot.ended()[0] == 0
 
 
 def test_ctrl_c_cancels_tasks_as_ever(start: Start, receiver: OtlpReceiver) -> None:

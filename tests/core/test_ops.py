@@ -89,7 +89,7 @@ def test_port_is_kept_or_moved_with_the_options(configured: Configure) -> None:
     assert get(f"{url}/health")[0] == 200
     assert configured(ops_enabled=False).status().ops_url is None
     deadline = time.monotonic() + 5
-    with pytest.raises(urllib.error.URLError):
+    with pytest.raises(OSError, match=r"refused|reset|closed"):  # or the connection was there before the end
         while time.monotonic() < deadline:
             get(f"{url}/health")
             time.sleep(0.02)

@@ -278,9 +278,12 @@ def test_a_forked_child_ends_nothing_of_its_parent(start: Start) -> None:
     source = """
 with telemetry.running(lambda: print(f"step of {os.getpid() == parent}", flush=True)) as run:
     parent = os.getpid()
+    here, there = os.pipe()
     child = os.fork()
     if child == 0:
+        os.write(there, b"x")
         time.sleep(600)
+    os.read(here, 1)  # CPython forgets a signal that comes before the child is whole
     other = os.fork()
     if other:
         os.kill(child, signal.SIGTERM)

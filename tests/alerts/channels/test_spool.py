@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
 import os
 import threading
 import time
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_trading.alerts.delivery import Outbox
 from otel_trading.alerts.model import AlertLevel, AlertPayload, Notification
-from otel_trading.alerts.spool import Spool, posted
+from otel_trading.alerts.spool import Spool, noted, posted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +37,61 @@ def test_what_is_left_at_the_end_is_the_next_starts(tmp_path: Path) -> None:
     spool.begin()
     (left,) = spool.adopt(time.time())
     assert (left.notification.alert.title, left.channel) == ("venue is gone", "slack")
+    spool.write([noted("done", GONE, "slack")])
+    spool.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def of_a_dead_process(folder: Path, number: int, *lines: dict[str, Any]) -> Path:
+    file = folder / f"bot.{number}.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    return file
+
+
+def test_what_is_taken_over_stands_in_the_own_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the two, the process leaves both, and the next one tells it once."""
+    dead = of_a_dead_process(tmp_path, 1, posted(GONE, ("slack", "mail"), time.time()), noted("try", GONE, "mail"))
+    killed = Spool(str(tmp_path), "bot")
+    unlink = type(dead).unlink
+
+    def die(path: Path, **options: bool) -> None:
+        if path == dead:
+            raise PermissionError
+        unlink(path, **options)
+
+    monkeypatch.setattr(type(dead), "unlink", die)
+    assert killed.adopt(time.time()) == []
+    killed.close()
+    monkeypatch.undo()
+    own = tmp_path / f"bot.{os.getpid()}.jsonl"
+    own.rename(tmp_path / "bot.2.jsonl")
+
+    following = Spool(str(tmp_path), "bot")
+    told = {each.channel: (each.notification.alert.title, each.tried) for each in following.adopt(time.time())}
+    assert told == {"slack": ("venue is gone", False), "mail": ("venue is gone", True)}
+    assert list(tmp_path.iterdir()) == [own]
+    following.write([noted("done", GONE, "slack")])
+    following.close()
+
+    last = Spool(str(tmp_path), "bot")
+    assert [each.channel for each in last.adopt(time.time())] == ["mail"]
+    last.close()
+
+
+def test_a_full_disk_costs_what_is_taken_over_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told now, which is better than kept."""
+    of_a_dead_process(tmp_path, 1, line())
+    spool = Spool(str(tmp_path), "bot")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "write", full)
+    (left,) = spool.adopt(time.time())
+    monkeypatch.undo()
+    assert left.channel == "slack"
+    assert not (tmp_path / "bot.1.jsonl").exists()
+    spool.close()
 
 
 def test_a_file_that_another_process_removed_meanwhile_is_made_again(
