@@ -72,7 +72,7 @@ VARIABLE: dict[str, Any] = {
     "useTags": False,
 }
 
-ANNOTATION: dict[str, Any] = {"hide": False}
+ANNOTATION: dict[str, Any] = {"builtIn": 0, "hide": False}
 
 _HIDDEN = {"hideFrom": {"legend": False, "tooltip": False, "viz": False}}
 _LEGEND = {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True}
