@@ -68,25 +68,26 @@ impl Timer {
         true
     }
 
-    /// Nudge a few times from now on. Safe in a signal handler.
+    /// Nudge a few times from now on.
     fn start(&self) {
         self.left.store(NUDGES, Ordering::Relaxed);
-        self.set(FIRST_NS, NEXT_NS);
+        self.set(FIRST_NS);
     }
 
+    /// One at a time: should somebody else handle them from now on, this was the last.
     fn nudged(&self) {
-        if self.left.fetch_sub(1, Ordering::Relaxed) <= 1 {
-            self.set(0, 0);
+        if self.left.fetch_sub(1, Ordering::Relaxed) > 1 {
+            self.set(NEXT_NS);
         }
     }
 
-    fn set(&self, first: i64, next: i64) {
+    /// Nudge once after so long. Safe in a signal handler.
+    fn set(&self, after: i64) {
         // SAFETY: plain calls that handlers of signals may do; the timer is this process's.
         unsafe {
             if self.process.load(Ordering::Acquire) == libc::getpid() {
                 let mut times: libc::itimerspec = zeroed();
-                times.it_value.tv_nsec = first;
-                times.it_interval.tv_nsec = next;
+                times.it_value.tv_nsec = after;
                 libc::timer_settime(*self.id.get(), 0, &raw const times, ptr::null_mut());
             }
         }

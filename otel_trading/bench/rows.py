@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from otel_trading.bench import programs
 from otel_trading.bench.bulk import bulk
 from otel_trading.bench.calls import call
@@ -37,9 +39,10 @@ _FILLED = (
 )
 _LABELS = 'labels("binance", "BTC/USDT")'
 _FRAME = "counter.add(1, attributes); histogram.record((time_ns() - event_time) / 1e9, attributes)"
+_NOW_MS = time.time_ns() // 1_000_000
 _TRADE = (
-    '{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,'
-    '"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}'
+    f'{{"stream":"btcusdt@trade","data":{{"e":"trade","E":{_NOW_MS},"s":"BTCUSDT","t":3735683259,'
+    f'"p":"61837.63000000","q":"0.02000000","T":{_NOW_MS - 1},"m":true,"M":true}}}}'
 )
 
 ROWS = (

@@ -278,8 +278,8 @@ class Feeds:
             more = self._voice.kept_back(("event time", venue)) if count > known else None
             if more is not None:
                 logger.warning(
-                    "otel-trading: %d event times of %s cannot be and are not used: they are to be nanoseconds since"
-                    " 1970%s",
+                    "otel-trading: %d event times of %s are not used: they are no nanoseconds since 1970, or more than"
+                    " an hour from the clock here%s",
                     *(count - known, venue, and_more(more)),
                 )
 

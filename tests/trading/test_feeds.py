@@ -243,7 +243,7 @@ def test_steps_and_wrong_times_are_said_once(
     said = [record.getMessage() for record in caplog.records if "binance" in record.getMessage()]
     assert len(said) == 2
     assert "offset of +2.000 s" in said[0]
-    assert "5 event times of binance cannot be" in said[1]
+    assert "5 event times of binance are not used" in said[1]
 
 
 def test_all_it_measures_is_declared(bench: Bench, feeds: Feeds, feed: Feed) -> None:
