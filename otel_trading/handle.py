@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from otel_trading.instrument.queues import Queues
-from otel_trading.metrics.timers import Timers
-from otel_trading.tracing.ticks import Ticks
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -18,6 +14,7 @@ if TYPE_CHECKING:
 
     from otel_trading.alerts.manager import AlertManager
     from otel_trading.health.monitor import HealthMonitor
+    from otel_trading.instrument.queues import Queues
     from otel_trading.lifecycle.facade import Lifecycle
     from otel_trading.lifecycle.model import Step
     from otel_trading.lifecycle.run import Run
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from otel_trading.metrics.instruments import Meter
     from otel_trading.metrics.switch import SwitchMeterProvider
     from otel_trading.metrics.timer import Timer
+    from otel_trading.metrics.timers import Timers
     from otel_trading.operations import Operations
     from otel_trading.ops.cockpit.cockpit import Cockpit
     from otel_trading.ops.server import OpsServer
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from otel_trading.risk.gate import Risk
     from otel_trading.settings import Resolved, Settings
     from otel_trading.tracing.switch import SwitchTracerProvider
+    from otel_trading.tracing.ticks import Ticks
 
     T = TypeVar("T")
 
@@ -45,24 +44,17 @@ SCOPE = "otel_trading"
 class Handle:
     """The OpenTelemetry API objects, and the kit's own."""
 
+    meter_provider: SwitchMeterProvider
+    tracer_provider: SwitchTracerProvider
+    logger_provider: SwitchLoggerProvider
+    timers: Timers
+    queues: Queues
     operations: Operations
     reloading: Reloading
     lifecycle: Lifecycle
     resolved: Resolved
     _problems: list[str]
-
-    def __init__(
-        self,
-        meter_provider: SwitchMeterProvider,
-        tracer_provider: SwitchTracerProvider,
-        logger_provider: SwitchLoggerProvider,
-    ) -> None:
-        self.meter_provider = meter_provider
-        self.tracer_provider = tracer_provider
-        self.logger_provider = logger_provider
-        self.timers = Timers(lambda: self.meter)
-        self.queues = Queues()
-        self._ticks = Ticks(lambda: self.tracer_provider)
+    _ticks: Ticks
 
     @property
     def settings(self) -> Settings:

@@ -15,12 +15,15 @@ from otel_trading._native import wall_ns
 from otel_trading.companions import Companions
 from otel_trading.exits import Exits
 from otel_trading.handle import Handle
+from otel_trading.instrument.queues import Queues
 from otel_trading.introspection import Introspection
 from otel_trading.lifecycle.facade import Lifecycle
+from otel_trading.metrics.timers import Timers
 from otel_trading.operations import Operations
 from otel_trading.reloading.reloading import Reloading
 from otel_trading.risk.emergency import observe as observe_emergency
 from otel_trading.status import Status
+from otel_trading.tracing.ticks import Ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +59,9 @@ class Telemetry(Handle):
         tracer_provider: SwitchTracerProvider,
         logger_provider: SwitchLoggerProvider,
     ) -> None:
-        super().__init__(meter_provider, tracer_provider, logger_provider)
+        self.meter_provider = meter_provider
+        self.tracer_provider = tracer_provider
+        self.logger_provider = logger_provider
         self._lock = threading.RLock()
         self._owner = os.getpid()
         self._running = self._logging = False
@@ -64,6 +69,9 @@ class Telemetry(Handle):
         self.exits = Exits(self)
         self._draining: list[threading.Thread] = []
         self._observed: list[Meter] = []
+        self.timers = Timers(lambda: self.meter)
+        self.queues = Queues()
+        self._ticks = Ticks(lambda: self.tracer_provider)
         self.companions = Companions(self.timers, self.queues)
         self._trading: Trading | None = None
         self._event_clock: Callable[[], int] | None = None

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Have a run that is ended from outside say what has failed until then."""
-    if not hasattr(session.config, "workerinput") and threading.current_thread() is threading.main_thread():
+    if not hasattr(session.config, "workerinput"):
         signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", 128 + signal.SIGTERM))
 
 

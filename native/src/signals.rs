@@ -8,7 +8,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::mem::{transmute, zeroed};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use pyo3::prelude::*;
 
@@ -25,7 +25,6 @@ static TIMER: Timer = Timer {
     id: UnsafeCell::new(ptr::null_mut()),
     process: AtomicI32::new(0),
     left: AtomicI32::new(0),
-    refused: AtomicBool::new(false),
 };
 
 type Plain = extern "C" fn(c_int);
@@ -36,7 +35,6 @@ struct Timer {
     /// The process that has it: forked children do not.
     process: AtomicI32,
     left: AtomicI32,
-    refused: AtomicBool,
 }
 
 // SAFETY: `id` is written with the GIL held, before `process` says that it is there.
@@ -50,8 +48,7 @@ impl Timer {
         if self.process.load(Ordering::Acquire) == process {
             return true;
         }
-        if self.refused.load(Ordering::Relaxed) || !takes_nudges() {
-            self.refused.store(true, Ordering::Relaxed);
+        if !takes_nudges() {
             return false;
         }
         // SAFETY: plain calls; `id` is nobody else's before `process` says so.

@@ -142,13 +142,15 @@ class Spool:
 
     def _locked(self) -> int | None:
         """A file of this process; none when another process took it for one that nobody holds, and removed it."""
-        file = os.open(self._path(), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            file = _held(self._path(), os.O_CREAT | os.O_APPEND)
+        except BlockingIOError:
+            return None
         try:
             os.fchmod(file, 0o600)
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(file), self._path().lstat()):
                 return file
-        except (BlockingIOError, FileNotFoundError):
+        except FileNotFoundError:
             pass
         except OSError:
             os.close(file)
@@ -160,7 +162,7 @@ class Spool:
         own = path == self._path()
         if own and self._file is not None:
             return
-        file = self._locked() if own else self._locked_by_nobody(path)
+        file = self._locked() if own else _held(path)
         if file is None:
             return
         left = {(each.notification.id, each.channel): each for each in _left(os.read(file, _MOST_BYTES), now)}
@@ -178,14 +180,16 @@ class Spool:
             each.tried |= key in found and found[key].tried
             found[key] = each
 
-    def _locked_by_nobody(self, path: Path) -> int:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(file)
-            raise
-        return file
+
+def _held(path: Path, flags: int = 0) -> int:
+    """A file that nobody else holds, opened; raises ``BlockingIOError`` when somebody does."""
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def _file_name(service: str) -> str:
